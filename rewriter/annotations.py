@@ -1,0 +1,124 @@
+"""Types from annotations, also those written as strings and jaxtyping's `Float[Array, "b n"]`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import libcst as cst
+
+from .lattice import (
+    BOOL,
+    FLOAT,
+    INT,
+    NONE,
+    STR,
+    UNKNOWN,
+    Array,
+    Callback,
+    Instance,
+    Mapping,
+    Reference,
+    Scalar,
+    Sequence,
+    Tuple,
+    Type,
+    join,
+)
+from .names import dotted
+
+_PLAIN = {"int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "bytes": Scalar("bytes"), "None": NONE,
+          "complex": Scalar("complex"), "list": Sequence(UNKNOWN), "dict": Mapping(UNKNOWN),
+          "tuple": Sequence(UNKNOWN, "tuple"), "set": Sequence(UNKNOWN, "set")}  # fmt: skip
+_SEQUENCES = {"List": "list", "list": "list", "Sequence": "list", "Iterable": "iterator", "Set": "set",
+              "set": "set", "Iterator": "iterator", "Collection": "list", "FrozenSet": "set",
+              "Generator": "iterator", "MutableSequence": "list", "deque": "list"}  # fmt: skip
+_MAPPINGS = frozenset("Dict dict Mapping OrderedDict DefaultDict MutableMapping defaultdict".split())
+_ARRAY_TYPING = {"Float": "float", "Int": "int", "Integer": "int", "Bool": "bool", "Complex": "complex",
+                 "Shaped": None, "Num": None, "Inexact": None, "Real": None, "UInt": "int"}  # fmt: skip
+
+
+def annotation_type(
+    node: cst.BaseExpression, path_of: Callable[[str], str | None], known: Callable[[str], Type]
+) -> Type:
+    """The type that an annotation declares; UNKNOWN where it says nothing useful.
+
+    path_of: the dotted path of a global name; known: the type of an instance of the class at a path.
+    """
+    if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
+        try:
+            node = cst.parse_expression(str(node.evaluated_value))
+        except (cst.ParserSyntaxError, ValueError):
+            return UNKNOWN
+    if isinstance(node, cst.Name) and node.value in _PLAIN:
+        return _PLAIN[node.value]
+    if isinstance(node, (cst.Name, cst.Attribute)):
+        text = dotted(node)
+        return _named(text, path_of, known) if text else UNKNOWN
+    if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.BitOr):
+        return _union([annotation_type(side, path_of, known) for side in (node.left, node.right)])
+    if isinstance(node, cst.Subscript):
+        return _generic(node, path_of, known)
+    return UNKNOWN
+
+
+def _named(text: str, path_of: Callable[[str], str | None], known: Callable[[str], Type]) -> Type:
+    first, _, rest = text.partition(".")
+    base = path_of(first)
+    if base is None:
+        return UNKNOWN
+    path = f"{base}.{rest}" if rest else base
+    last = path.rpartition(".")[2]
+    if path.startswith(("typing.", "collections.abc.", "collections.")):
+        if last in _SEQUENCES:
+            return Sequence(UNKNOWN, _SEQUENCES[last])
+        return Mapping(UNKNOWN) if last in _MAPPINGS else Callback(UNKNOWN) if last == "Callable" else UNKNOWN
+    return known(path)
+
+
+def _union(types: list[Type]) -> Type:
+    """Optional is the type itself; other unions say something only if all agree."""
+    informative = [value for value in types if value != NONE]
+    if not informative:
+        return NONE
+    result = informative[0]
+    for value in informative[1:]:
+        result = join(result, value)
+    return result
+
+
+def _generic(
+    node: cst.Subscript, path_of: Callable[[str], str | None], known: Callable[[str], Type]
+) -> Type:
+    name = (dotted(node.value) or "").rpartition(".")[2]
+    arguments = [element.slice.value for element in node.slice if isinstance(element.slice, cst.Index)]
+
+    def types() -> list[Type]:
+        return [annotation_type(argument, path_of, known) for argument in arguments]
+
+    if not arguments:
+        return UNKNOWN
+    if name == "Optional":
+        return types()[0]
+    if name == "Union":
+        return _union(types())
+    if name in ("Tuple", "tuple"):
+        if isinstance(arguments[-1], cst.Ellipsis):
+            return Sequence(types()[0], "tuple")
+        return Tuple(tuple(types()))
+    if name in _SEQUENCES:
+        return Sequence(types()[0], _SEQUENCES[name])
+    if name in _MAPPINGS:
+        return Mapping(types()[-1])
+    if name in ("Type", "type"):
+        value = types()[0]
+        return Reference(value.path) if isinstance(value, Instance) else UNKNOWN
+    if name == "Callable":
+        result = types()[-1] if len(arguments) > 1 else UNKNOWN
+        return Callback(result)
+    if name in ("Final", "ClassVar", "Annotated", "Required", "NotRequired"):
+        return types()[0]
+    if name in _ARRAY_TYPING and isinstance(types()[0], Array):
+        return Array(_ARRAY_TYPING[name])
+    return UNKNOWN
+
+

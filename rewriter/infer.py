@@ -1,0 +1,594 @@
+"""The repository's inference: summaries of functions, classes and attributes, computed over all files twice.
+
+The first pass finds attribute and result types in whatever order files come; the second starts from these and from
+the argument types of every call seen in the first, and its types are final.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as AbstractMapping
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from .annotations import annotation_type
+from .evidence import ArrayEvidence, all_parameters
+from .framework_types import FrameworkTypes
+from .infer_expressions import Environment, ExpressionEvaluator
+from .infer_statements import StatementWalker
+from .lattice import (
+    ARRAY,
+    NONE,
+    UNKNOWN,
+    Array,
+    Callback,
+    Instance,
+    Mapping,
+    Method,
+    Partial,
+    Reference,
+    Sequence,
+    Tuple,
+    Type,
+    join,
+    join_all,
+    without_storage,
+)
+from .names import Definition, FileScope, Repository, bind_import
+from .nodes import walk
+from .read import BoundOp, Refusal, read_call, read_property
+from .tables import Tables
+
+
+@dataclass
+class FileTypes:
+    """What inference found in one file: a type for each expression, and the bound op of each that is one."""
+
+    types: dict[cst.CSTNode, Type] = field(default_factory=dict)
+    bound: dict[cst.CSTNode, BoundOp | Refusal] = field(default_factory=dict)
+
+
+class _Walker(StatementWalker):
+    """A statement walker that knows the repository's global names and annotations."""
+
+    inference: Inference
+
+    def scope_lookup(self, name: str) -> str | None:
+        return self.inference.global_path(self.scope, name)
+
+    def annotation_type(self, node: cst.BaseExpression) -> Type:
+        return self.inference.annotated(self.scope, node)
+
+
+class Inference:
+    """Types over all files of a conversion. `run` must be called once; then `files` holds the result."""
+
+    def __init__(
+        self, repository: Repository, modules: AbstractMapping[str, cst.Module], tables: Tables, source: str
+    ) -> None:
+        self.repository = repository
+        self.modules = modules
+        self.tables = tables
+        self.source = source
+        self.framework = FrameworkTypes(tables, source)
+        self.evidence = ArrayEvidence(self.framework.unique_attributes, self.framework.evidence_keywords)
+        self.files: dict[str, FileTypes] = {}
+        self.attributes: dict[str, dict[str, Type]] = {}
+        self.results: dict[str, Type] = {}
+        self.call_sites: dict[str, dict[str, Type]] = {}
+        self.globals: dict[str, Environment] = {}
+        self._previous_attributes: dict[str, dict[str, Type]] = {}
+        self._previous_results: dict[str, Type] = {}
+        self._previous_call_sites: dict[str, dict[str, Type]] = {}
+        self._evidence_cache: dict[cst.CSTNode, dict[str, bool]] = {}
+        self._generators: dict[cst.CSTNode, bool] = {}
+        self._done: set[cst.CSTNode] = set()
+        self._module_cache: dict[str, bool] = {}
+        self._path_cache: dict[tuple[str, str], str | None] = {}
+
+    def run(self) -> None:
+        """Two passes over all files, in the order of their paths."""
+        for _ in range(2):
+            self._previous_attributes, self.attributes = self.attributes, {}
+            self._previous_results, self.results = self.results, {}
+            self._previous_call_sites, self.call_sites = self.call_sites, {}
+            self._done.clear()
+            self.globals.clear()
+            self.files = {path: FileTypes() for path in self.modules}
+            for path in sorted(self.modules):
+                self._module_globals(path)
+
+    def _module_globals(self, path: str) -> Environment:
+        """Walk a file's top level once in a pass, and everything defined there."""
+        if path not in self.globals:
+            environment: Environment = {}
+            self.globals[path] = environment
+            self.walker(self.repository.scopes[path], environment).walk(self.modules[path])
+        return self.globals[path]
+
+    def walker(self, scope: FileScope, environment: Environment) -> _Walker:
+        """A walker that records into the types of the scope's file."""
+        found = self.files[scope.file]
+        walker = _Walker(scope, self, environment, found.types, found.bound)
+        walker.inference = self
+        return walker
+
+    # Names and annotations.
+
+    def global_path(self, scope: FileScope, name: str) -> str | None:
+        """The dotted path of a name at the top level of a file, star imports of frameworks included."""
+        key = (scope.file, name)
+        if key not in self._path_cache:
+            self._path_cache[key] = self._find_global(scope, name)
+        return self._path_cache[key]
+
+    def _find_global(self, scope: FileScope, name: str) -> str | None:
+        path = self.repository.lookup(scope, name)
+        if path is not None:
+            return self.repository.canonical(path)
+        for star in self.repository.foreign_stars(scope):
+            if self.framework.knows(f"{star}.{name}"):
+                return f"{star}.{name}"
+        return None
+
+    def annotated(self, scope: FileScope, node: cst.BaseExpression) -> Type:
+        """The type of an annotation in a file."""
+        return annotation_type(node, lambda name: self.global_path(scope, name), self.instance_type)
+
+    def instance_type(self, path: str) -> Type:
+        """The type of an object whose class is at `path`."""
+        definition = self.repository.resolve(path)
+        if definition is not None:
+            return Instance(definition.path) if isinstance(definition.node, cst.ClassDef) else UNKNOWN
+        return self.framework.annotation(path)
+
+    def reference_type(self, path: str) -> Type:
+        """What a dotted path stands for: a constant's type, a variable's type, or a reference."""
+        constant = self.framework.constant(path)
+        if constant is not None:
+            return constant
+        definition = self.repository.resolve(path)
+        if definition is None:
+            return Reference(path)
+        if isinstance(definition.node, (cst.ClassDef, cst.FunctionDef)):
+            return Reference(definition.path)
+        name = definition.path.rpartition(".")[2]
+        return self._module_globals(definition.file).get(name, UNKNOWN)
+
+    def is_reference_root(self, name: str) -> bool:
+        """Whether a top-level package belongs to the source framework."""
+        return name in self.framework.roots
+
+    def import_names(self, scope: FileScope, node: cst.Import | cst.ImportFrom, imports: dict[str, str]) -> None:
+        """The paths that an import statement inside a function binds."""
+        stars: list[str] = []
+        bind_import(self.repository, scope, node, imports, stars)
+        for name, path in imports.items():
+            imports[name] = self.repository.canonical(path)
+
+    # Classes.
+
+    def class_definition(self, path: str) -> Definition | None:
+        """The repository's class at a path."""
+        definition = self.repository.resolve(path)
+        return definition if definition is not None and isinstance(definition.node, cst.ClassDef) else None
+
+    def base_paths(self, path: str) -> list[str]:
+        """Dotted paths of a repository class's bases, in order; unreadable bases are left out."""
+        definition = self.class_definition(path)
+        if definition is None:
+            return []
+        scope = self.repository.scopes[definition.file]
+        assert isinstance(definition.node, cst.ClassDef)
+        paths = []
+        for base in definition.node.bases:
+            expression = base.value.value if isinstance(base.value, cst.Subscript) else base.value
+            found = self._base_path(scope, expression)
+            if found is not None:
+                paths.append(found)
+        return paths
+
+    def _base_path(self, scope: FileScope, node: cst.BaseExpression) -> str | None:
+        if isinstance(node, cst.Name):
+            return self.global_path(scope, node.value)
+        if isinstance(node, cst.Attribute):
+            inner = self._base_path(scope, node.value)
+            return self.repository.canonical(f"{inner}.{node.attr.value}") if inner else None
+        return None
+
+    def ancestors(self, path: str) -> list[str]:
+        """The class itself and all its bases, depth first, without repetition."""
+        result: list[str] = []
+
+        def add(current: str) -> None:
+            if current not in result:
+                result.append(current)
+                for base in self.base_paths(current):
+                    add(base)
+
+        add(path)
+        return result
+
+    def is_module_class(self, path: str) -> bool:
+        """Whether a class is a module of the source framework, directly or through its bases."""
+        if path not in self._module_cache:
+            self._module_cache[path] = any(self.framework.is_module_base(base) for base in self.ancestors(path))
+        return self._module_cache[path]
+
+    def is_module(self, value: Type) -> bool:
+        """Whether a value is certainly a module or a container of modules."""
+        if isinstance(value, Instance):
+            return self.is_module_class(value.path)
+        return isinstance(value, (Sequence, Mapping)) and value.kind == "modules"
+
+    def method(self, path: str, name: str) -> tuple[str, Definition] | None:
+        """The class that defines a method, searched through the bases, and the method itself."""
+        for owner in self.ancestors(path):
+            definition = self.class_definition(owner)
+            if definition is None:
+                continue
+            assert isinstance(definition.node, cst.ClassDef)
+            for statement in definition.node.body.body:
+                if isinstance(statement, cst.FunctionDef) and statement.name.value == name:
+                    return owner, Definition(f"{owner}.{name}", definition.file, statement, owner)
+        return None
+
+    def assign_attribute(self, owner: Instance, name: str, value: Type) -> None:
+        """Remember what an attribute of a repository class was assigned."""
+        known = self.attributes.setdefault(owner.path, {})
+        known[name] = join(known[name], value) if name in known else value
+
+    def attribute(self, owner: Type, name: str) -> Type:
+        """The type of `owner.name`; a `Method` where it is something to call."""
+        if isinstance(owner, Instance):
+            return self._instance_attribute(owner, name)
+        if isinstance(owner, Array):
+            known = self.framework.array_attribute(name)
+            return known if known is not None else Method(owner, name)
+        if isinstance(owner, Method):
+            return UNKNOWN
+        known = self.framework.value_attribute(owner, name)
+        return known if known is not None else Method(owner, name)
+
+    def _instance_attribute(self, owner: Instance, name: str) -> Type:
+        for path in self.ancestors(owner.path):
+            definition = self.class_definition(path)
+            if definition is None:
+                known = self.framework.instance_attribute(path, name)
+                if known is not None:
+                    return known
+                continue
+            self._analyze_class(definition)
+            found = self.attributes.get(path, {}).get(name) or self._previous_attributes.get(path, {}).get(name)
+            if found is not None:
+                return found
+            method = self.method(path, name)
+            if method is not None and method[0] == path:
+                return self._method_attribute(owner, method[1])
+        return Method(owner, name)
+
+    def _method_attribute(self, owner: Instance, definition: Definition) -> Type:
+        assert isinstance(definition.node, cst.FunctionDef)
+        decorators = {_decorator_name(decorator) for decorator in definition.node.decorators}
+        if decorators & {"property", "cached_property", "functools.cached_property"}:
+            return self.function_result(definition)
+        return Method(owner, definition.node.name.value)
+
+    def _analyze_class(self, definition: Definition) -> None:
+        node = definition.node
+        assert isinstance(node, cst.ClassDef)
+        if node in self._done:
+            return
+        self._done.add(node)
+        scope = self.repository.scopes[definition.file]
+        walker = self.walker(scope, {})
+        for base in (*node.bases, *node.keywords):
+            walker.evaluate(base.value)
+        for decorator in node.decorators:
+            walker.evaluate(decorator.decorator)
+        owner = Instance(definition.path)
+        methods = []
+        for statement in node.body.body:
+            if isinstance(statement, cst.FunctionDef):
+                methods.append(statement)
+            else:
+                walker.statement(statement)
+        for name, value in walker.environment.items():
+            self.assign_attribute(owner, name, value)
+        methods.sort(key=lambda method: method.name.value != "__init__")
+        for method in methods:
+            self.function_result(Definition(f"{definition.path}.{method.name.value}", definition.file, method,
+                                            definition.path))  # fmt: skip
+
+    # Functions.
+
+    def analyze_definition(self, node: cst.CSTNode, walker: StatementWalker) -> Type:
+        """Analyse a function or class where the walker meets its definition; local ones become callables."""
+        path = f"{walker.scope.module}.{getattr(node, 'name').value}"
+        known = walker.scope.definitions.get(getattr(node, "name").value)
+        top_level = known is not None and known.node is node
+        if isinstance(node, cst.ClassDef):
+            self._analyze_class(Definition(path, walker.scope.file, node))
+            return UNKNOWN if top_level else Reference(path)
+        assert isinstance(node, cst.FunctionDef)
+        if top_level:
+            assert known is not None
+            self.function_result(known)
+            return UNKNOWN
+        return Callback(self._analyze_function(Definition("", walker.scope.file, node), walker.environment))
+
+    def function_result(self, definition: Definition) -> Type:
+        """The type that a function returns, whatever its arguments."""
+        node = definition.node
+        assert isinstance(node, cst.FunctionDef)
+        if node in self._done:
+            return self.results.get(definition.path, self._previous_results.get(definition.path, UNKNOWN))
+        self._done.add(node)
+        result = self._analyze_function(definition, {})
+        self.results[definition.path] = result
+        return result
+
+    def _analyze_function(self, definition: Definition, outer: Environment) -> Type:
+        node = definition.node
+        assert isinstance(node, cst.FunctionDef)
+        scope = self.repository.scopes[definition.file]
+        walker = self.walker(scope, dict(outer))
+        for decorator in node.decorators:
+            walker.evaluate(decorator.decorator)
+        self._bind_parameters(walker, node, definition)
+        walker.walk(node.body)
+        if node.returns is not None:
+            declared = self.annotated(scope, node.returns.annotation)
+            if declared not in (UNKNOWN, NONE):
+                return declared
+        if node not in self._generators:
+            self._generators[node] = any(isinstance(part, cst.Yield) for part in walk(node.body))
+        return without_storage(walker.result(self._generators[node]))
+
+    def _bind_parameters(self, walker: _Walker, node: cst.FunctionDef, definition: Definition) -> None:
+        parameters = list(all_parameters(node.params))
+        static = any(_decorator_name(decorator) == "staticmethod" for decorator in node.decorators)
+        if definition.owner and parameters and not static:
+            first = parameters.pop(0)
+            is_class = any(_decorator_name(decorator) == "classmethod" for decorator in node.decorators)
+            owner = Reference(definition.owner) if is_class else Instance(definition.owner)
+            walker.environment[first.name.value] = owner
+        for parameter in parameters:
+            default = walker.evaluate(parameter.default) if parameter.default is not None else UNKNOWN
+            value = self._parameter_type(walker.scope, parameter, default, definition)
+            walker.environment[parameter.name.value] = value
+            walker.types[parameter] = value
+        if isinstance(node.params.star_arg, cst.Param):
+            item = self._star_type(walker.scope, node.params.star_arg, definition)
+            walker.environment[node.params.star_arg.name.value] = Sequence(item, "tuple")
+        if node.params.star_kwarg is not None:
+            walker.environment[node.params.star_kwarg.name.value] = Mapping(UNKNOWN)
+
+    def _star_type(self, scope: FileScope, parameter: cst.Param, definition: Definition) -> Type:
+        if parameter.annotation is not None:
+            return self.annotated(scope, parameter.annotation.annotation)
+        return ARRAY if self.is_forward(definition) else UNKNOWN
+
+    def is_forward(self, definition: Definition) -> bool:
+        """Whether a method is the one that calling its module runs."""
+        name = definition.path.rpartition(".")[2]
+        return bool(
+            definition.owner and name in self.framework.forward_methods and self.is_module_class(definition.owner)
+        )
+
+    def _parameter_type(self, scope: FileScope, parameter: cst.Param, default: Type, definition: Definition) -> Type:
+        if parameter.annotation is not None:
+            declared = self.annotated(scope, parameter.annotation.annotation)
+            if declared not in (UNKNOWN, NONE):
+                return declared
+        name = parameter.name.value
+        if default not in (UNKNOWN, NONE):
+            seen = self._previous_call_sites.get(definition.path, {}).get(name)
+            return default if seen is None or isinstance(default, Reference) else join(default, seen)
+        node = definition.node
+        assert isinstance(node, cst.FunctionDef)
+        if node not in self._evidence_cache:
+            self._evidence_cache[node] = self.evidence.parameters(
+                node, lambda function: self._is_array_function(scope, function)
+            )
+        evident = self._evidence_cache[node].get(name)
+        if evident:
+            return ARRAY
+        seen = self._previous_call_sites.get(definition.path, {}).get(name, UNKNOWN)
+        if seen != UNKNOWN and seen != NONE:
+            return without_storage(seen)
+        if self.is_forward(definition) and evident is None and parameter.annotation is None:
+            return ARRAY
+        return UNKNOWN
+
+    def _is_array_function(self, scope: FileScope, function: cst.BaseExpression) -> bool:
+        path = self._base_path(scope, function)
+        return path is not None and self.framework.takes_array_first(path)
+
+    # Calls.
+
+    def call(self, callee: Type, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
+        """The type of a call's result; framework calls are bound to their op on the way."""
+        match callee:
+            case Reference(path=path):
+                return self._call_reference(path, call, evaluator)
+            case Method(receiver=receiver, name=name):
+                return self._call_method(receiver, name, call, evaluator)
+            case Partial(function=function):
+                return self.call(function, call, evaluator)
+            case Callback(result=result):
+                return result
+            case Instance(path=path):
+                return self._call_instance(path, call, evaluator)
+        return UNKNOWN
+
+    def _call_reference(self, path: str, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
+        arguments = [evaluator.types.get(argument.value, UNKNOWN) for argument in call.args]
+        definition = self.repository.resolve(path)
+        if definition is not None:
+            return self._call_definition(definition, call, evaluator)
+        owner = self._class_method(path)
+        if owner is not None:
+            return self._call_definition(owner, call, evaluator)
+        if path in ("functools.partial",) and arguments:
+            return Partial(arguments[0])
+        if path in ("copy.deepcopy", "copy.copy") and arguments:
+            return without_storage(arguments[0])
+        if self.framework.owns(path):
+            return self._framework_call(path, call, evaluator, arguments)
+        return self.framework.foreign_result(path, arguments)
+
+    def _framework_call(self, path: str, call: cst.Call, evaluator: ExpressionEvaluator, arguments: list[Type]) -> Type:
+        bound = read_call(self.tables, self.source, path, call, evaluator.type_of)
+        if bound is not None:
+            evaluator.bound[call] = bound
+        container = self.framework.container(path, arguments)
+        if container is not None:
+            return container
+        if isinstance(bound, BoundOp):
+            return evaluator.result_type(bound)
+        return self.framework.call_result(path)
+
+    def _class_method(self, path: str) -> Definition | None:
+        """A method reached through its class: `Model.build(...)`."""
+        owner, _, name = path.rpartition(".")
+        if self.class_definition(owner) is None:
+            return None
+        found = self.method(owner, name)
+        return found[1] if found is not None else None
+
+    def _call_definition(self, definition: Definition, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
+        if isinstance(definition.node, cst.ClassDef):
+            constructor = self.method(definition.path, "__init__")
+            if constructor is not None:
+                self._note_call(constructor[1], call, evaluator, skip_first=True)
+            return Instance(definition.path)
+        if isinstance(definition.node, cst.FunctionDef):
+            self._note_call(definition, call, evaluator, skip_first=bool(definition.owner))
+            result = self.function_result(definition)
+            if result == UNKNOWN:
+                return UNKNOWN
+            return Instance(definition.owner) if definition.owner and result == Reference(definition.owner) else result
+        return UNKNOWN
+
+    def _call_method(self, receiver: Type, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
+        if isinstance(receiver, Array):
+            return self._array_method(name, call, evaluator)
+        if isinstance(receiver, Instance):
+            found = self.method(receiver.path, name)
+            if found is not None:
+                self._note_call(found[1], call, evaluator, skip_first=True)
+                return self.function_result(found[1])
+            for path in self.ancestors(receiver.path):
+                known = self.framework.method_result(path, name)
+                if known is not None:
+                    return receiver if known == Instance("self") else known
+        return self.framework.value_method_result(receiver, name)
+
+    def _array_method(self, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
+        path = f"{self.framework.array_class}.{name}"
+        bound = read_call(self.tables, self.source, path, call, evaluator.type_of)
+        if bound is not None:
+            evaluator.bound[call] = bound
+        if isinstance(bound, BoundOp):
+            return evaluator.result_type(bound)
+        return self.framework.array_method_result(name)
+
+    def _call_instance(self, path: str, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
+        for name in (*self.framework.forward_methods, "__call__"):
+            found = self.method(path, name)
+            if found is not None:
+                self._note_call(found[1], call, evaluator, skip_first=True)
+                return self.function_result(found[1])
+        for owner in self.ancestors(path):
+            if self.framework.is_module_base(owner):
+                return self.framework.layer_result(owner)
+        return UNKNOWN
+
+    def _note_call(self, definition: Definition, call: cst.Call, evaluator: ExpressionEvaluator, *, skip_first: bool) -> None:
+        """Join the argument types of a call into the callee's parameters, for the next pass."""
+        node = definition.node
+        assert isinstance(node, cst.FunctionDef)
+        sites = self.call_sites.setdefault(definition.path, {})
+        positional = [*node.params.posonly_params, *node.params.params]
+        static = any(_decorator_name(decorator) == "staticmethod" for decorator in node.decorators)
+        if skip_first and positional and not static:
+            positional = positional[1:]
+        index = 0
+        for argument in call.args:
+            if argument.star:
+                return
+            value = evaluator.types.get(argument.value, UNKNOWN)
+            if argument.keyword is not None:
+                name = argument.keyword.value
+            elif index < len(positional):
+                name = positional[index].name.value
+                index += 1
+            else:
+                return
+            sites[name] = join(sites[name], value) if name in sites else value
+
+    def read_property(self, node: cst.Attribute, receiver: Type) -> BoundOp | None:
+        """A property of an array that the tables know."""
+        return read_property(self.tables, self.source, f"{self.framework.array_class}.{node.attr.value}", node)
+
+    def read_duck_method(self, call: cst.Call, evaluator: ExpressionEvaluator) -> Type | None:
+        """A method call on a value of unknown type: read only if nothing but an array has such a method."""
+        assert isinstance(call.func, cst.Attribute)
+        name = call.func.attr.value
+        unique = name in self.evidence.unique_attributes or any(
+            argument.keyword is not None and argument.keyword.value in self.evidence.keywords for argument in call.args
+        )
+        if not unique or self._defined_in_repository(name):
+            return None
+        evaluator.types[call.func.value] = ARRAY
+        return self._array_method(name, call, evaluator)
+
+    def _defined_in_repository(self, name: str) -> bool:
+        return name in self._method_names
+
+    @property
+    def _method_names(self) -> frozenset[str]:
+        cached: frozenset[str] | None = self.__dict__.get("_method_name_cache")
+        if cached is None:
+            names = {
+                statement.name.value
+                for scope in self.repository.scopes.values()
+                for definition in scope.definitions.values()
+                if isinstance(definition.node, cst.ClassDef)
+                for statement in definition.node.body.body
+                if isinstance(statement, cst.FunctionDef)
+            }
+            cached = self.__dict__["_method_name_cache"] = frozenset(names)
+        return cached
+
+    def instance_of(self, classes: Type) -> Type:
+        """What `isinstance(x, classes)` says of x."""
+        options = classes.items if isinstance(classes, Tuple) else (classes,)
+        found: list[Type] = []
+        for option in options:
+            if not isinstance(option, Reference):
+                return UNKNOWN
+            found.append(self.instance_type(option.path))
+        if len(found) > 1 and all(self.is_module(value) for value in found):
+            return Instance(self.framework.module_base)
+        return join_all(found)
+
+    def is_array_test(self, path: str) -> bool:
+        """Whether a function tells arrays from other values, such as `is_tensor`."""
+        return path in self.framework.array_tests
+
+
+def _decorator_name(decorator: cst.Decorator) -> str:
+    node = decorator.decorator
+    if isinstance(node, cst.Call):
+        node = node.func
+    parts = []
+    while isinstance(node, cst.Attribute):
+        parts.append(node.attr.value)
+        node = node.value
+    if isinstance(node, cst.Name):
+        parts.append(node.value)
+    return ".".join(reversed(parts))
+
+

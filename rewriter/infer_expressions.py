@@ -1,0 +1,469 @@
+"""Types of expressions: one method per kind of node, each from the types of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import libcst as cst
+
+from .lattice import (
+    ARRAY,
+    BOOL,
+    FLOAT,
+    INT,
+    NONE,
+    STR,
+    UNKNOWN,
+    Array,
+    Callback,
+    DType,
+    Foreign,
+    Instance,
+    Mapping,
+    Method,
+    Partial,
+    Reference,
+    Scalar,
+    Sequence,
+    Shape,
+    Tuple,
+    Type,
+    item_type,
+    join,
+    join_all,
+    promote,
+    without_storage,
+)
+from .names import FileScope, dotted
+from .nodes import children
+from .read import BoundOp, Constant, Given, Refusal, literal
+from .result_types import name_results, parse_type
+
+Environment = dict[str, Type]
+
+
+class Summaries(Protocol):
+    """What an expression may ask about the rest of the repository; implemented by `infer.Inference`."""
+
+    def reference_type(self, path: str) -> Type: ...
+    def attribute(self, owner: Type, name: str) -> Type: ...
+    def call(self, callee: Type, call: cst.Call, evaluator: ExpressionEvaluator) -> Type: ...
+    def read_property(self, node: cst.Attribute, receiver: Type) -> BoundOp | None: ...
+    def read_duck_method(self, call: cst.Call, evaluator: ExpressionEvaluator) -> Type | None: ...
+    def is_reference_root(self, name: str) -> bool: ...
+
+
+_BUILTIN_RESULTS: dict[str, Type] = {
+    "len": INT, "int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "repr": STR, "isinstance": BOOL,
+    "hasattr": BOOL, "callable": BOOL, "any": BOOL, "all": BOOL, "ord": INT, "chr": STR, "id": INT,
+    "format": STR, "hash": INT, "open": Foreign("io"), "print": NONE, "input": STR, "issubclass": BOOL,
+    "dir": Sequence(STR), "vars": Mapping(UNKNOWN), "round": UNKNOWN, "dict": Mapping(UNKNOWN),
+    "bytes": Scalar("bytes"), "complex": Scalar("complex"),
+}  # fmt: skip
+_STRING_METHODS = frozenset(dir(str))
+
+
+class ExpressionEvaluator:
+    """Evaluates expressions of one scope; `types` and `bound` collect what the later stages use."""
+
+    def __init__(
+        self,
+        scope: FileScope,
+        summaries: Summaries,
+        environment: Environment,
+        types: dict[cst.CSTNode, Type],
+        bound: dict[cst.CSTNode, BoundOp | Refusal],
+    ) -> None:
+        self.scope = scope
+        self.summaries = summaries
+        self.environment = environment
+        self.types = types
+        self.bound = bound
+
+    def evaluate(self, node: cst.CSTNode) -> Type:
+        """The type of an expression; recorded for the node."""
+        method = _EVALUATORS.get(type(node))
+        result = method(self, node) if method is not None else self._evaluate_children(node)
+        self.types[node] = result
+        return result
+
+    def type_of(self, node: cst.CSTNode) -> Type:
+        """The type recorded for a node already evaluated, else that of evaluating it now."""
+        known = self.types.get(node)
+        return self.evaluate(node) if known is None else known
+
+    def _evaluate_children(self, node: cst.CSTNode) -> Type:
+        for child in children(node):
+            if isinstance(child, (cst.BaseExpression, cst.Arg, cst.BaseElement, cst.BaseFormattedStringContent)):
+                self.evaluate(child)
+        return UNKNOWN
+
+    def name(self, node: cst.Name) -> Type:
+        name = node.value
+        if name in self.environment:
+            return self.environment[name]
+        path = self.summaries_lookup(name)
+        if path is not None:
+            return self.summaries.reference_type(path)
+        if name in ("True", "False"):
+            return BOOL
+        return NONE if name == "None" else UNKNOWN
+
+    def summaries_lookup(self, name: str) -> str | None:
+        """The dotted path of a global name of this file."""
+        return self.scope_lookup(name)
+
+    def scope_lookup(self, name: str) -> str | None:
+        """Overridden by the repository's inference with re-exports and star imports."""
+        return self.scope.imports.get(name)
+
+    def attribute(self, node: cst.Attribute) -> Type:
+        receiver = self.evaluate(node.value)
+        name = node.attr.value
+        if isinstance(receiver, Reference):
+            return self.summaries.reference_type(f"{receiver.path}.{name}")
+        if isinstance(receiver, Array):
+            op = self.summaries.read_property(node, receiver)
+            if op is not None:
+                self.bound[node] = op
+                return self.result_type(op)
+        if isinstance(receiver, Tuple) and name in receiver.names:
+            return receiver.items[receiver.names.index(name)]
+        return self.summaries.attribute(receiver, name)
+
+    def call(self, node: cst.Call) -> Type:
+        callee = self.evaluate(node.func)
+        for argument in node.args:
+            self.evaluate(argument.value)
+        if isinstance(node.func, cst.Name) and node.func.value not in self.environment and callee == UNKNOWN:
+            return self._builtin_call(node.func.value, node)
+        if isinstance(callee, Method) and callee.receiver == UNKNOWN:
+            result = self.summaries.read_duck_method(node, self)
+            return UNKNOWN if result is None else result
+        if isinstance(callee, Method) and isinstance(callee.receiver, (Scalar, Mapping, Sequence, Shape, Tuple)):
+            return self._plain_method(callee.receiver, callee.name)
+        return self.summaries.call(callee, node, self)
+
+    def _plain_method(self, receiver: Type, name: str) -> Type:
+        match receiver:
+            case Scalar(kind="str") if name in _STRING_METHODS:
+                if name in ("split", "rsplit", "splitlines"):
+                    return Sequence(STR)
+                return BOOL if name.startswith(("is", "starts", "ends")) else INT if name in (
+                    "find", "index", "count", "rfind") else STR  # fmt: skip
+            case Mapping(value=value):
+                match name:
+                    case "items":
+                        return Sequence(Tuple((UNKNOWN, value)), "iterator")
+                    case "values":
+                        return Sequence(value, "iterator")
+                    case "keys":
+                        return Sequence(STR, "iterator")
+                    case "get" | "pop" | "setdefault":
+                        return value
+                    case "copy":
+                        return receiver
+            case Sequence(item=item) if name in ("pop", "__getitem__"):
+                return item
+            case Sequence() if name == "copy":
+                return receiver
+            case Shape() if name == "numel":
+                return INT
+        return INT if name in ("index", "count") else UNKNOWN
+
+    def _builtin_call(self, name: str, node: cst.Call) -> Type:
+        arguments = [self.types.get(argument.value, UNKNOWN) for argument in node.args]
+        first = arguments[0] if arguments else UNKNOWN
+        match name:
+            case "range":
+                return Sequence(INT, "iterator")
+            case "enumerate":
+                return Sequence(Tuple((INT, item_type(first))), "iterator")
+            case "zip":
+                return Sequence(Tuple(tuple(map(item_type, arguments))), "iterator")
+            case "list" | "sorted" | "tuple" | "set" | "reversed" | "iter" | "filter":
+                source = arguments[-1] if name == "filter" and arguments else first
+                if name == "tuple" and isinstance(source, (Shape, Tuple)):
+                    return source
+                return Sequence(item_type(source), "tuple" if name == "tuple" else "list")
+            case "map":
+                return Sequence(self._result_of_callable(first), "iterator")
+            case "next":
+                return item_type(first)
+            case "min" | "max" | "sum":
+                return join_all(arguments) if len(arguments) > 1 and name != "sum" else item_type(first)
+            case "abs" | "pow" | "divmod":
+                return without_storage(first)
+            case "getattr" if len(node.args) >= 2:
+                attribute = literal(node.args[1].value)
+                if isinstance(attribute, str) and attribute.isidentifier():
+                    found = self.summaries.attribute(first, attribute)
+                    return UNKNOWN if isinstance(found, Method) and found.receiver == UNKNOWN else found
+                return UNKNOWN
+            case "type":
+                return Reference(first.path) if isinstance(first, Instance) else UNKNOWN
+        return _BUILTIN_RESULTS.get(name, UNKNOWN)
+
+    def _result_of_callable(self, function: Type) -> Type:
+        if isinstance(function, Callback):
+            return function.result
+        if isinstance(function, Partial):
+            return self._result_of_callable(function.function)
+        return UNKNOWN
+
+    def result_type(self, op: BoundOp) -> Type:
+        """The type of a bound op's result, from the hub row and the argument types."""
+        text = op.op.result
+        if op.op.is_layer:
+            return Instance(op.spelling.path)
+        if text == "array":
+            return self._elementwise_result(op)
+        if text == "array[dtype]":
+            dtype = op.given("dtype")
+            value = self.types.get(dtype) if dtype is not None else None
+            if isinstance(value, DType):
+                return Array(value.kind)
+            return ARRAY
+        if text == "same":
+            return next((self.types.get(a.node, ARRAY) for a in op.arguments.values() if isinstance(a, Given)), ARRAY)
+        return name_results(parse_type(text), op.spelling.results)
+
+    def _elementwise_result(self, op: BoundOp) -> Type:
+        kinds = {parameter.name: parameter.kind for parameter in op.op.parameters}
+        dtype: str | None = None
+        first = True
+        for name, argument in op.arguments.items():
+            if isinstance(argument, Constant) or not kinds.get(name, "").startswith("array"):
+                continue
+            if not isinstance(argument, Given) or kinds[name] == "arrays":
+                return ARRAY
+            value = self.types.get(argument.node, UNKNOWN)
+            kind = value.dtype if isinstance(value, Array) else value.kind if isinstance(value, Scalar) else None
+            dtype = kind if first else (promote(Array(dtype), Array(kind)).dtype)  # type: ignore[attr-defined]
+            first = False
+        return Array(dtype if dtype in ("float", "int", "bool", "complex") else None)
+
+    def subscript(self, node: cst.Subscript) -> Type:
+        value = self.evaluate(node.value)
+        for element in node.slice:
+            self.evaluate(element)
+        if len(node.slice) != 1:
+            return Array(value.dtype) if isinstance(value, Array) else UNKNOWN
+        index = node.slice[0].slice
+        if isinstance(value, Array):
+            return Array(value.dtype)
+        if isinstance(index, cst.Slice):
+            return self._sliced(value, index)
+        position = literal(index.value) if isinstance(index, cst.Index) else None
+        match value:
+            case Tuple(items=items) if isinstance(position, int) and -len(items) <= position < len(items):
+                return items[position]
+            case Mapping(value=item):
+                return item
+            case Instance():
+                return self.summaries.attribute(value, str(position) if isinstance(position, int) else "[]")
+        return item_type(value)
+
+    def _sliced(self, value: Type, index: cst.Slice) -> Type:
+        if isinstance(value, Tuple):
+            bounds = [literal(part) if part is not None else None for part in (index.lower, index.upper, index.step)]
+            if all(bound is None or isinstance(bound, int) for bound in bounds):
+                return Tuple(value.items[slice(*bounds)])
+            return Sequence(item_type(value), "tuple")
+        return Shape() if isinstance(value, Shape) else value if isinstance(value, (Sequence, Scalar)) else UNKNOWN
+
+    def slice_element(self, node: cst.SubscriptElement) -> Type:
+        if isinstance(node.slice, cst.Index):
+            return self.evaluate(node.slice.value)
+        for part in (node.slice.lower, node.slice.upper, node.slice.step):
+            if part is not None:
+                self.evaluate(part)
+        return UNKNOWN
+
+    def binary(self, node: cst.BinaryOperation) -> Type:
+        left, right = self.evaluate(node.left), self.evaluate(node.right)
+        if isinstance(left, Array) or isinstance(right, Array):
+            return promote(left, right)
+        if isinstance(node.operator, cst.Add) and isinstance(left, (Tuple, Shape, Sequence)):
+            if isinstance(left, Tuple) and isinstance(right, Tuple):
+                return Tuple(left.items + right.items)
+            return join(left, right) if not isinstance(left, Shape) else Shape()
+        if isinstance(node.operator, cst.Multiply) and isinstance(left, (Tuple, Sequence)):
+            return Sequence(item_type(left), "tuple" if isinstance(left, Tuple) else "list")
+        if isinstance(left, Scalar) and left.kind == "str":
+            return STR
+        if isinstance(left, Scalar) and isinstance(right, Scalar):
+            return FLOAT if isinstance(node.operator, cst.Divide) else promote(left, right)
+        return UNKNOWN
+
+    def unary(self, node: cst.UnaryOperation) -> Type:
+        inner = self.evaluate(node.expression)
+        return BOOL if isinstance(node.operator, cst.Not) else without_storage(inner)
+
+    def comparison(self, node: cst.Comparison) -> Type:
+        operands = [self.evaluate(node.left), *(self.evaluate(part.comparator) for part in node.comparisons)]
+        operators = [part.operator for part in node.comparisons]
+        if any(isinstance(operator, (cst.Is, cst.IsNot, cst.In, cst.NotIn)) for operator in operators):
+            return BOOL
+        if any(isinstance(operand, Array) for operand in operands):
+            return Array("bool")
+        return UNKNOWN if any(operand == UNKNOWN for operand in operands) else BOOL
+
+    def boolean(self, node: cst.BooleanOperation) -> Type:
+        return join(self.evaluate(node.left), self.evaluate(node.right))
+
+    def conditional(self, node: cst.IfExp) -> Type:
+        self.evaluate(node.test)
+        return join(self.evaluate(node.body), self.evaluate(node.orelse))
+
+    def lambda_(self, node: cst.Lambda) -> Type:
+        outer = self.environment
+        self.environment = dict(outer)
+        for parameter in (*node.params.posonly_params, *node.params.params, *node.params.kwonly_params):
+            default = self.evaluate(parameter.default) if parameter.default is not None else UNKNOWN
+            self.environment[parameter.name.value] = default if default != NONE else UNKNOWN
+        for star in (node.params.star_arg, node.params.star_kwarg):
+            if isinstance(star, cst.Param):
+                self.environment[star.name.value] = UNKNOWN
+        result = self.evaluate(node.body)
+        self.environment = outer
+        return Callback(result)
+
+    def _elements(self, elements: Iterable[cst.BaseElement]) -> list[Type]:
+        return [self.evaluate(element.value) for element in elements]
+
+    def tuple_(self, node: cst.Tuple) -> Type:
+        items = self._elements(node.elements)
+        if any(isinstance(element, cst.StarredElement) for element in node.elements):
+            return Sequence(join_all(
+                item_type(item) if isinstance(element, cst.StarredElement) else item
+                for element, item in zip(node.elements, items, strict=True)
+            ), "tuple")  # fmt: skip
+        return Tuple(tuple(items))
+
+    def list_(self, node: cst.List | cst.Set) -> Type:
+        items = self._elements(node.elements)
+        return Sequence(join_all(
+            item_type(item) if isinstance(element, cst.StarredElement) else item
+            for element, item in zip(node.elements, items, strict=True)
+        ), "list" if isinstance(node, cst.List) else "set")  # fmt: skip
+
+    def dict_(self, node: cst.Dict) -> Type:
+        values: list[Type] = []
+        for element in node.elements:
+            if isinstance(element, cst.DictElement):
+                self.evaluate(element.key)
+                values.append(self.evaluate(element.value))
+            else:
+                inner = self.evaluate(element.value)
+                values.append(inner.value if isinstance(inner, Mapping) else UNKNOWN)
+        return Mapping(join_all(values))
+
+    def comprehension(self, node: cst.BaseComp) -> Type:
+        outer = self.environment
+        self.environment = dict(outer)
+        clause: cst.CompFor | None = node.for_in
+        while clause is not None:
+            self.bind(clause.target, item_type(self.iterated(self.evaluate(clause.iter))))
+            for condition in clause.ifs:
+                self.evaluate(condition.test)
+            clause = clause.inner_for_in
+        if isinstance(node, cst.DictComp):
+            self.evaluate(node.key)
+            result: Type = Mapping(self.evaluate(node.value))
+        else:
+            assert isinstance(node, (cst.ListComp, cst.SetComp, cst.GeneratorExp))
+            kinds = {cst.ListComp: "list", cst.SetComp: "set"}
+            result = Sequence(self.evaluate(node.elt), kinds.get(type(node), "iterator"))
+        self.environment = outer
+        return result
+
+    def iterated(self, value: Type) -> Type:
+        """A value as something iterable: modules that hold others iterate over these."""
+        if isinstance(value, Instance):
+            return Sequence(self.summaries.attribute(value, "[]"))
+        return Sequence(STR) if isinstance(value, Mapping) else value
+
+    def bind(self, target: cst.BaseExpression, value: Type) -> None:
+        """Assign a type to a name, or the parts of one to a tuple of names."""
+        self.types[target] = value
+        if isinstance(target, cst.Name):
+            self.environment[target.value] = value
+        elif isinstance(target, (cst.Tuple, cst.List)):
+            count = len(target.elements)
+            starred = any(isinstance(element, cst.StarredElement) for element in target.elements)
+            for index, element in enumerate(target.elements):
+                if isinstance(element, cst.StarredElement):
+                    self.bind(element.value, Sequence(item_type(value)))
+                elif isinstance(value, Tuple) and len(value.items) == count and not starred:
+                    self.bind(element.value, value.items[index])
+                else:
+                    self.bind(element.value, item_type(value))
+
+    def walrus(self, node: cst.NamedExpr) -> Type:
+        value = self.evaluate(node.value)
+        self.bind(node.target, value)
+        return value
+
+    def inner(self, node: cst.CSTNode) -> Type:
+        """The type of the one expression inside: await, starred, formatted parts."""
+        expression = getattr(node, "expression", None) or getattr(node, "value", None)
+        return self.evaluate(expression) if isinstance(expression, cst.BaseExpression) else UNKNOWN
+
+    def formatted(self, node: cst.FormattedString) -> Type:
+        for part in node.parts:
+            if isinstance(part, cst.FormattedStringExpression):
+                self.evaluate(part.expression)
+        return STR
+
+    def string(self, node: cst.BaseExpression) -> Type:
+        if isinstance(node, cst.ConcatenatedString):
+            for part in (node.left, node.right):
+                self.evaluate(part)
+            return STR
+        return Scalar("bytes") if "b" in node.prefix.lower() else STR  # type: ignore[attr-defined]
+
+    def qualified(self, node: cst.CSTNode) -> str | None:
+        """The dotted path that an expression refers to, if it is a reference."""
+        value = self.types.get(node)
+        return value.path if isinstance(value, Reference) else dotted(node) if value is None else None
+
+
+def _constant(value: Type) -> Callable[[ExpressionEvaluator, cst.CSTNode], Type]:
+    return lambda evaluator, node: value
+
+
+_EVALUATORS: dict[type[cst.CSTNode], Callable[..., Type]] = {
+    cst.Name: ExpressionEvaluator.name,
+    cst.Attribute: ExpressionEvaluator.attribute,
+    cst.Call: ExpressionEvaluator.call,
+    cst.Subscript: ExpressionEvaluator.subscript,
+    cst.SubscriptElement: ExpressionEvaluator.slice_element,
+    cst.BinaryOperation: ExpressionEvaluator.binary,
+    cst.UnaryOperation: ExpressionEvaluator.unary,
+    cst.Comparison: ExpressionEvaluator.comparison,
+    cst.BooleanOperation: ExpressionEvaluator.boolean,
+    cst.IfExp: ExpressionEvaluator.conditional,
+    cst.Lambda: ExpressionEvaluator.lambda_,
+    cst.Tuple: ExpressionEvaluator.tuple_,
+    cst.List: ExpressionEvaluator.list_,
+    cst.Set: ExpressionEvaluator.list_,
+    cst.Dict: ExpressionEvaluator.dict_,
+    cst.ListComp: ExpressionEvaluator.comprehension,
+    cst.SetComp: ExpressionEvaluator.comprehension,
+    cst.GeneratorExp: ExpressionEvaluator.comprehension,
+    cst.DictComp: ExpressionEvaluator.comprehension,
+    cst.NamedExpr: ExpressionEvaluator.walrus,
+    cst.Await: ExpressionEvaluator.inner,
+    cst.Arg: ExpressionEvaluator.inner,
+    cst.Yield: ExpressionEvaluator.inner,
+    cst.From: ExpressionEvaluator.inner,
+    cst.Integer: _constant(INT),
+    cst.Float: _constant(FLOAT),
+    cst.Imaginary: _constant(Scalar("complex")),
+    cst.Ellipsis: _constant(UNKNOWN),
+    cst.SimpleString: ExpressionEvaluator.string,
+    cst.ConcatenatedString: ExpressionEvaluator.string,
+    cst.FormattedString: ExpressionEvaluator.formatted,
+}

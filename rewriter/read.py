@@ -1,0 +1,304 @@
+"""The read stage: a call, attribute or operator of the source framework becomes a `BoundOp`, or a `Refusal`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from .lattice import Array, DType, Instance, Mapping as MappingType, NoneType, Reference, Scalar, Sequence, Shape
+from .lattice import Callback, Device, Foreign, Partial, RandomKey, Tuple, Type, Unknown
+from .signature import MISSING, Opaque, Passing
+from .tables import CONTEXT, DROP, REFUSE, HubOp, Spelling, SpellingParameter, Tables
+
+
+@dataclass(frozen=True)
+class Given:
+    """An argument written in the source. `keyword` tells how; `argument` keeps its whitespace and comments."""
+
+    node: cst.BaseExpression
+    argument: cst.Arg | None = None
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Arguments that a variadic parameter took, in order; stars are kept on the arguments."""
+
+    arguments: tuple[cst.Arg, ...]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A hub argument whose value is known although nothing was written: a default or a `where` value."""
+
+    value: Any
+
+
+Argument = Given | Collected | Constant
+
+
+@dataclass(frozen=True)
+class BoundOp:
+    """A hub op with all its arguments, read from `node` through `spelling`."""
+
+    op: HubOp
+    spelling: Spelling
+    arguments: Mapping[str, Argument]
+    node: cst.BaseExpression
+    api: str
+
+    def given(self, name: str) -> cst.BaseExpression | None:
+        """The source expression of a hub argument, if it was written."""
+        argument = self.arguments.get(name)
+        return argument.node if isinstance(argument, Given) else None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a place is left as it was; the reason is a sentence that a user can act on."""
+
+    reason: str
+    node: cst.CSTNode
+    api: str = ""
+
+
+TypeOf = Callable[[cst.CSTNode], Type]
+
+
+class _Mismatch(Exception):
+    """A spelling cannot take these arguments. `final` carries a reason worth telling the user."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read_call(tables: Tables, framework: str, path: str, call: cst.Call, type_of: TypeOf) -> BoundOp | Refusal | None:
+    """Bind a call of the function at `path`, or of the method `ArrayClass.name` whose receiver is `call.func.value`.
+
+    None when the tables do not know the path.
+    """
+    rows = [row for row in tables.spellings(framework, path) if row.form != "property"]
+    if not rows:
+        return None
+    arguments = list(call.args)
+    if rows[0].form == "method":
+        assert isinstance(call.func, cst.Attribute)
+        arguments.insert(0, cst.Arg(call.func.value))
+    certain: list[BoundOp] = []
+    possible: list[BoundOp] = []
+    reasons: list[str] = []
+    for row in rows:
+        try:
+            bound, sure = _bind(tables.hub[row.op], row, arguments, call, path, type_of)
+        except _Mismatch as mismatch:
+            reasons.append(mismatch.reason)
+            continue
+        (certain if sure else possible).append(bound)
+    return _choose(certain, possible, reasons, call, path)
+
+
+def _choose(
+    certain: list[BoundOp], possible: list[BoundOp], reasons: list[str], call: cst.Call, path: str
+) -> BoundOp | Refusal:
+    chosen = certain or possible
+    if not chosen:
+        told = [reason for reason in reasons if reason]
+        return Refusal(told[0] if told else f"{path} is not known to take these arguments", call, path)
+    if certain or len({bound.op.name for bound in possible}) == 1:
+        return chosen[0]
+    meanings = " or ".join(sorted({bound.op.name for bound in possible}))
+    return Refusal(
+        f"{path} means {meanings} here, depending on the type of an argument that is not known; annotate it",
+        call,
+        path,
+    )
+
+
+def read_property(tables: Tables, framework: str, path: str, node: cst.Attribute) -> BoundOp | None:
+    """Bind a property of an array, `ArrayClass.name`."""
+    for row in tables.spellings(framework, path):
+        if row.form == "property":
+            op = tables.hub[row.op]
+            arguments = _complete(op, row, {op.parameters[0].name: Given(node.value)})
+            return BoundOp(op, row, arguments, node, path)
+    return None
+
+
+def _bind(
+    op: HubOp, row: Spelling, arguments: list[cst.Arg], call: cst.Call, path: str, type_of: TypeOf
+) -> tuple[BoundOp, bool]:
+    """Match arguments to one spelling; the flag tells whether every kind was certain."""
+    parameters = row.parameters
+    if row.form == "method":
+        receiver = SpellingParameter("self", op.parameters[0].name, MISSING, Passing.POSITIONAL_ONLY)
+        parameters = (receiver, *parameters)
+    bound = _match(parameters, arguments)
+    sure = True
+    hub_arguments: dict[str, Argument] = {}
+    for parameter in parameters:
+        value = bound.get(parameter.name)
+        if value is None:
+            if parameter.default is MISSING and parameter.passing is not Passing.VARIADIC:
+                if parameter.hub not in (CONTEXT, DROP):
+                    raise _Mismatch(f"{path} is called without {parameter.name}")
+            elif parameter.hub not in (REFUSE, DROP, CONTEXT) and parameter.passing is not Passing.VARIADIC:
+                hub_arguments[parameter.hub] = Constant(hub_value(row, parameter.hub, parameter.default))
+            continue
+        if parameter.hub == REFUSE:
+            if not (isinstance(value, Given) and literal(value.node) == parameter.default):
+                raise _Mismatch(f"the argument {parameter.name} of {path} has no counterpart in the hub")
+            continue
+        if parameter.hub in (DROP, CONTEXT):
+            continue
+        hub = op.parameter(parameter.hub)
+        assert hub is not None
+        if isinstance(value, Collected) and hub.passing is not Passing.VARIADIC and len(value.arguments) == 1:
+            only = value.arguments[0]
+            if not only.star and _accepts(hub.kind, type_of(only.value)) is not False and not is_integer(only, type_of):
+                value = Given(only.value, only)
+        if isinstance(value, Given):
+            accepted = _accepts(hub.kind, type_of(value.node), hub.default, value.node)
+            if accepted is False:
+                raise _Mismatch()
+            sure = sure and accepted is True
+        hub_arguments[parameter.hub] = value
+    return BoundOp(op, row, _complete(op, row, hub_arguments), call, path), sure
+
+
+def is_integer(argument: cst.Arg, type_of: TypeOf) -> bool:
+    """Whether a lone variadic argument is certainly a single integer and not a sequence."""
+    value = type_of(argument.value)
+    return isinstance(value, Scalar) and value.kind == "int"
+
+
+def _match(parameters: tuple[SpellingParameter, ...], arguments: list[cst.Arg]) -> dict[str, Given | Collected]:
+    """Python's own binding of call arguments to parameters."""
+    positional = [p for p in parameters if p.passing in (Passing.POSITIONAL_ONLY, Passing.POSITIONAL_OR_KEYWORD)]
+    variadic = next((p for p in parameters if p.passing is Passing.VARIADIC), None)
+    by_name = {p.name: p for p in parameters if p.passing is not Passing.POSITIONAL_ONLY}
+    bound: dict[str, Given | Collected] = {}
+    collected: list[cst.Arg] = []
+    index = 0
+    for argument in arguments:
+        if argument.star == "**":
+            raise _Mismatch("the arguments behind ** cannot be read; write them out")
+        if argument.keyword is not None:
+            name = argument.keyword.value
+            parameter = by_name.get(name)
+            if parameter is None or name in bound:
+                raise _Mismatch(f"unknown argument {name}")
+            bound[name] = Given(argument.value, argument)
+        elif argument.star == "*":
+            if variadic is None or index < len(positional):
+                raise _Mismatch("the arguments behind * cannot be read; write them out")
+            collected.append(argument)
+        elif index < len(positional):
+            bound[positional[index].name] = Given(argument.value, argument)
+            index += 1
+        elif variadic is not None:
+            collected.append(argument)
+        else:
+            raise _Mismatch("too many arguments")
+    if variadic is not None and collected:
+        bound[variadic.name] = Collected(tuple(collected))
+    return bound
+
+
+def _complete(op: HubOp, row: Spelling, arguments: dict[str, Argument]) -> dict[str, Argument]:
+    """Add what `where` fixes and the hub's own defaults."""
+    for name, value in row.where.items():
+        if not isinstance(value, list):
+            arguments[name] = Constant(value)
+    for parameter in op.parameters:
+        if parameter.name not in arguments and parameter.passing is not Passing.VARIADIC:
+            if parameter.default is MISSING:
+                raise _Mismatch(f"{row.path} does not give {parameter.name}")
+            arguments[parameter.name] = Constant(parameter.default)
+    return arguments
+
+
+def hub_value(row: Spelling, name: str, value: Any) -> Any:
+    """A framework's enumeration value as the hub names it."""
+    try:
+        for hub, own in row.values.get(name, {}).items():
+            if own == value and type(own) is type(value):
+                return hub
+    except TypeError:
+        return value
+    return value
+
+
+def literal(node: cst.BaseExpression) -> Any:
+    """The value of a literal expression, or MISSING. Never executes code."""
+    match node:
+        case cst.Name(value="None"):
+            return None
+        case cst.Name(value="True"):
+            return True
+        case cst.Name(value="False"):
+            return False
+        case cst.Integer() | cst.Float() | cst.Imaginary():
+            return node.evaluated_value
+        case cst.SimpleString() | cst.ConcatenatedString():
+            return node.evaluated_value
+        case cst.UnaryOperation(operator=cst.Minus(), expression=inner):
+            value = literal(inner)
+            return -value if isinstance(value, (int, float, complex)) else MISSING
+        case cst.Tuple(elements=elements) | cst.List(elements=elements):
+            values = [literal(element.value) for element in elements]
+            if any(value is MISSING for value in values) or any(
+                isinstance(element, cst.StarredElement) for element in elements
+            ):
+                return MISSING
+            return tuple(values) if isinstance(node, cst.Tuple) else values
+    return MISSING
+
+
+_SEQUENCES = (Tuple, Sequence, Shape)
+_NEVER_ARRAY = (Scalar, Tuple, Sequence, Shape, DType, Device, RandomKey, Partial, Callback, MappingType, Foreign)
+
+
+def _accepts(kind: str, value: Type, default: Any = MISSING, node: cst.BaseExpression | None = None) -> bool | None:
+    """Whether a value of this type can be an argument of this kind; None if that is not known."""
+    if isinstance(value, NoneType):
+        return default is None or kind in ("any", "axes", "device", "key")
+    if isinstance(value, Unknown):
+        return True if kind == "any" else None
+    match kind:
+        case "any":
+            return True
+        case "array":
+            return isinstance(value, Array) or (None if isinstance(value, (Instance, Reference)) else False)
+        case "array_or_scalar" | "scalar":
+            if isinstance(value, Scalar):
+                return value.kind not in ("str", "bytes")
+            return isinstance(value, Array) if kind == "array_or_scalar" else None if isinstance(value, Array) else False
+        case "arrays":
+            return isinstance(value, (*_SEQUENCES, Array, MappingType))
+        case "int":
+            return (isinstance(value, Scalar) and value.kind in ("int", "bool")) or (
+                None if isinstance(value, (Instance, Reference)) else False
+            )
+        case "float" | "bool":
+            return isinstance(value, (Scalar, Array)) and value not in (Scalar("str"),)
+        case "str":
+            return isinstance(value, Scalar) and value.kind == "str"
+        case "shape" | "axes":
+            if isinstance(value, Scalar):
+                return value.kind == "int"
+            return isinstance(value, _SEQUENCES) or (None if isinstance(value, Reference) else False)
+        case "dtype":
+            return isinstance(value, (DType, Reference)) or (
+                isinstance(value, Scalar) and value.kind == "str"
+            )
+        case "device" | "key":
+            return not isinstance(value, (DType, Tuple, Shape))
+    return None
+
+
+def is_opaque(value: Any) -> bool:
+    """Whether a default is an expression rather than a literal."""
+    return isinstance(value, Opaque)
