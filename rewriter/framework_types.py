@@ -17,7 +17,9 @@ from .lattice import (
     Mapping,
     Scalar,
     Sequence,
+    Tuple,
     Type,
+    Unknown,
     item_type,
     without_storage,
 )
@@ -65,6 +67,10 @@ class FrameworkTypes:
             if rows[0].form in ("function", "helper") and tables.hub[rows[0].op].is_layer
         }
         self.unique_attributes = self._unique_attributes()
+        prefix = f"{self.array_class}."
+        self.array_attributes = frozenset(
+            path.removeprefix(prefix) for path in self.framework.by_path if path.startswith(prefix)
+        ) - frozenset(fact("ambiguous_evidence", default=()))
 
     def _collect_constants(self) -> dict[str, Type]:
         constants = {path: parse_type(text) for path, text in self.framework.fact("constants", default={}).items()}
@@ -224,7 +230,8 @@ class FrameworkTypes:
         """The result of a function of another library."""
         if path in self._array_functions:
             first = arguments[0] if arguments else UNKNOWN
-            return without_storage(item_type(first) if isinstance(first, Sequence) else first)
+            first = item_type(first) if isinstance(first, (Sequence, Tuple)) else first
+            return ARRAY if isinstance(first, Unknown) else without_storage(first)
         if path in _STANDARD_RESULTS:
             return _STANDARD_RESULTS[path]
         root = path.partition(".")[0]

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
+
+from .problems import InputError
 
 
-def is_helper_module(existing: bytes, new: bytes) -> bool:
-    """Whether `existing` starts with the header that `new` starts with."""
-    first = new.split(b"\n", 1)[0].strip()
-    return bool(first) and existing.split(b"\n", 1)[0].strip() == first
+def join_helpers(place: Path, existing: bytes | None, new: bytes, force: bool) -> bytes:
+    """The helper module to write at `place`, where `existing` may stand already.
+
+    Raises InputError if that is a module of the user's, or holds another framework's helpers, unless forced.
+    """
+    if existing is None or existing == new:
+        return new
+    if docstring(existing) == docstring(new) is not None:
+        return merge_helpers(existing, new)
+    if not force:
+        what = "is in the way of the helper module that the result needs"
+        raise InputError(place, what, "rename it, write to another folder with -o, or pass --force")
+    return new
+
+
+def docstring(module: bytes) -> str | None:
+    """The header, which says whose helpers a module holds."""
+    try:
+        return ast.get_docstring(ast.parse(module))
+    except (SyntaxError, ValueError):
+        return None
 
 
 def merge_helpers(existing: bytes, new: bytes) -> bytes:

@@ -71,7 +71,9 @@ class Inference:
         self.tables = tables
         self.source = source
         self.framework = FrameworkTypes(tables, source)
-        self.evidence = ArrayEvidence(self.framework.unique_attributes, self.framework.evidence_keywords)
+        self.evidence = ArrayEvidence(
+            self.framework.unique_attributes, self.framework.array_attributes, self.framework.evidence_keywords
+        )
         self.files: dict[str, FileTypes] = {}
         self.attributes: dict[str, dict[str, Type]] = {}
         self.results: dict[str, Type] = {}
@@ -389,7 +391,9 @@ class Inference:
         assert isinstance(node, cst.FunctionDef)
         if node not in self._evidence_cache:
             self._evidence_cache[node] = self.evidence.parameters(
-                node, lambda function: self._is_array_function(scope, function)
+                node,
+                lambda function: self._is_array_function(scope, function),
+                lambda name: self._framework_of(scope, name),
             )
         evident = self._evidence_cache[node].get(name)
         if evident:
@@ -400,6 +404,13 @@ class Inference:
         if self.is_forward(definition) and evident is None and parameter.annotation is None:
             return ARRAY
         return UNKNOWN
+
+    def _framework_of(self, scope: FileScope, name: str) -> str | None:
+        path = self.global_path(scope, name)
+        root = path.partition(".")[0] if path else ""
+        if root in self.framework.roots:
+            return "own"
+        return next((f.name for f in self.tables.frameworks.values() if root in f.roots), None)
 
     def _is_array_function(self, scope: FileScope, function: cst.BaseExpression) -> bool:
         path = self._base_path(scope, function)
@@ -539,12 +550,13 @@ class Inference:
         unique = name in self.evidence.unique_attributes or any(
             argument.keyword is not None and argument.keyword.value in self.evidence.keywords for argument in call.args
         )
-        if not unique or self._defined_in_repository(name):
+        if not unique or self.defines_method(name):
             return None
         evaluator.types[call.func.value] = ARRAY
         return self._array_method(name, call, evaluator)
 
-    def _defined_in_repository(self, name: str) -> bool:
+    def defines_method(self, name: str) -> bool:
+        """Whether any class of the repository has a method of this name."""
         return name in self._method_names
 
     @property

@@ -188,6 +188,10 @@ class ExpressionEvaluator:
                     return source
                 return Sequence(item_type(source), "tuple" if name == "tuple" else "list")
             case "map":
+                items = [item_type(argument) for argument in arguments[1:]]
+                function = node.args[0].value if node.args else node
+                if isinstance(function, cst.Lambda):
+                    return Sequence(self.applied(function, items), "iterator")
                 return Sequence(self._result_of_callable(first), "iterator")
             case "next":
                 return item_type(first)
@@ -316,6 +320,16 @@ class ExpressionEvaluator:
     def conditional(self, node: cst.IfExp) -> Type:
         self.evaluate(node.test)
         return join(self.evaluate(node.body), self.evaluate(node.orelse))
+
+    def applied(self, node: cst.Lambda, arguments: list[Type]) -> Type:
+        """The result of a lambda called with arguments of these types."""
+        outer = self.environment
+        self.environment = dict(outer)
+        for parameter, value in zip(node.params.params, arguments, strict=False):
+            self.environment[parameter.name.value] = value
+        result = self.evaluate(node.body)
+        self.environment = outer
+        return result
 
     def lambda_(self, node: cst.Lambda) -> Type:
         outer = self.environment

@@ -32,8 +32,15 @@ class Packages:
     indexes: tuple[str, ...] = ()
 
     @staticmethod
-    def of(packages: Mapping[str, str], aliases: Iterable[str] = (), indexes: Iterable[str] = ()) -> Packages:
-        """From the keys `packages`, `package_aliases` and `package_indexes` of a `framework.yaml`."""
+    def of(
+        packages: Mapping[str, str] | Iterable[str], aliases: Iterable[str] = (), indexes: Iterable[str] = ()
+    ) -> Packages:
+        """From the keys `packages`, `package_aliases` and `package_indexes` of a `framework.yaml`.
+
+        packages: requirements by the module that each provides, or a list where module and distribution agree.
+        """
+        if not isinstance(packages, Mapping):
+            packages = {name_of(requirement).replace("-", "_"): requirement for requirement in packages}
         return Packages(dict(packages), frozenset(normal(alias) for alias in aliases), tuple(indexes))
 
     def modules_of(self, name: str) -> set[str]:

@@ -1,0 +1,164 @@
+"""What a rule and the writer may ask and do while one file is rewritten."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import libcst as cst
+
+from .expressions import fill_expression, fill_statements
+from .helper_code import HelperLibrary
+from .imports import ImportTable
+from .lattice import UNKNOWN, Reference, Type
+from .names import FileScope
+from .nodes import walk
+from .read import BoundOp, Refusal
+from .report import Safety, Status
+from .tables import Framework, Tables
+
+if TYPE_CHECKING:
+    from .infer import Inference
+
+
+class Engine(Protocol):
+    """The tree rewriter, as rules see it."""
+
+    def visit(self, node: cst.CSTNode) -> Any: ...
+
+
+class Note:
+    """A site before its position is known."""
+
+    def __init__(self, node: cst.CSTNode, status: Status, reason: str, op: str, api: str, rule: str, safety: Safety):
+        self.node, self.status, self.reason = node, status, reason
+        self.op, self.api, self.rule, self.safety = op, api, rule, safety
+
+
+class FileContext:
+    """One file on its way from `source` to `target`.
+
+    `stack` holds the ancestors of the node being rewritten, outermost first. `state` is for rules that share facts
+    about functions or classes of this file, keyed by the rule's name.
+    """
+
+    def __init__(self, inference: Inference, file: str, target: str, helpers: HelperLibrary) -> None:
+        self.inference = inference
+        self.tables: Tables = inference.tables
+        self.source: Framework = inference.tables.frameworks[inference.source]
+        self.target: Framework = inference.tables.frameworks[target]
+        self.scope: FileScope = inference.repository.scopes[file]
+        self.module = inference.modules[file]
+        self.found = inference.files[file]
+        self.imports = ImportTable(self.scope, self.module, self.target.fact("import_aliases", default={}))
+        self.helpers = helpers
+        self.used_helpers: dict[str, str] = {}
+        self.notes: list[Note] = []
+        self.comments: list[str] = []
+        self.stack: list[cst.CSTNode] = []
+        self.claimed: set[cst.CSTNode] = set()
+        self.state: dict[str, Any] = {}
+        self.engine: Engine | None = None
+
+    # Asking.
+
+    def type_of(self, node: cst.CSTNode) -> Type:
+        """The inferred type of an expression of the original file."""
+        return self.found.types.get(node, UNKNOWN)
+
+    def bound(self, node: cst.CSTNode) -> BoundOp | Refusal | None:
+        """The hub op that a node of the original file is, if any."""
+        return self.found.bound.get(node)
+
+    def path(self, node: cst.CSTNode) -> str | None:
+        """The dotted path that an expression refers to: `torch.nn.Linear`, `pkg.module.Class`; else None."""
+        value = self.found.types.get(node)
+        if isinstance(value, Reference):
+            return value.path
+        if isinstance(node, cst.Name):
+            return None if value is not None and self._is_local(node) else self.inference.global_path(self.scope, node.value)
+        if isinstance(node, cst.Attribute):
+            owner = self.path(node.value)
+            return f"{owner}.{node.attr.value}" if owner is not None else None
+        return None
+
+    def _is_local(self, node: cst.Name) -> bool:
+        """A name whose type was inferred to be a value; constants imported from a framework are still references."""
+        path = self.inference.global_path(self.scope, node.value)
+        return path is None or not self.source.owns(path)
+
+    def enclosing(self, kind: type[Any] | tuple[type[Any], ...]) -> Any:
+        """The innermost ancestor of a kind, or None."""
+        return next((node for node in reversed(self.stack) if isinstance(node, kind)), None)
+
+    # Doing.
+
+    def rewrite(self, node: cst.CSTNode) -> Any:
+        """The rewritten form of a node of the original file; the same object when asked again."""
+        assert self.engine is not None
+        return self.engine.visit(node)
+
+    def claim(self, *nodes: cst.CSTNode) -> None:
+        """Keep the tables from reading these nodes: a construct has taken them."""
+        self.claimed.update(nodes)
+
+    def reference(self, path: str) -> cst.BaseExpression:
+        """An expression for a qualified path of the target, whose import is added; `helpers.x` brings the helper."""
+        if path.startswith("helpers."):
+            return self.helper(path.removeprefix("helpers."))
+        return self.imports.reference(path)
+
+    def helper(self, name: str) -> cst.BaseExpression:
+        """The name of a helper, which the output then carries."""
+        if name not in self.used_helpers:
+            self.used_helpers[name] = self.helpers.local_name(self.imports, name)
+        return cst.Name(self.used_helpers[name])
+
+    def expression(self, template: str, **nodes: Any) -> Any:
+        """An expression of the target from a template with `{name}` placeholders and qualified paths."""
+        return fill_expression(template, nodes, self._resolve)
+
+    def statements(self, template: str, **nodes: Any) -> list[cst.BaseStatement]:
+        """Statements of the target from a template."""
+        return fill_statements(template, nodes, self._resolve)
+
+    def _resolve(self, path: str) -> cst.BaseExpression | None:
+        root = path.partition(".")[0]
+        if root == "helpers" or root in self.target.roots or root in self.target.fact("packages_used", default=()):
+            return self.reference(path)
+        return None
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """The state that `restore` returns to when a construct turns out not to be expressible."""
+        return (
+            len(self.notes), list(self.comments), dict(self.used_helpers), self.imports.snapshot(), set(self.claimed)
+        )  # fmt: skip
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        """Forget the sites, helpers and imports noted since `snapshot`."""
+        count, self.comments, self.used_helpers, imports, self.claimed = state
+        del self.notes[count:]
+        self.imports.restore(imports)
+
+    # Reporting.
+
+    def converted(
+        self, node: cst.CSTNode, *, op: str = "", api: str = "", rule: str = "", safety: Safety = "exact"
+    ) -> None:
+        """A place that was rewritten and computes the same."""
+        self.notes.append(Note(node, "converted", "", op, api, rule, safety))
+
+    def review(self, node: cst.CSTNode, reason: str, *, op: str = "", api: str = "", rule: str = "") -> None:
+        """A place that was rewritten and may differ."""
+        self.notes.append(Note(node, "review", reason, op, api, rule, "differs"))
+
+    def unsupported(self, node: cst.CSTNode, reason: str, *, op: str = "", api: str = "", rule: str = "") -> None:
+        """A place left as it was; the reason also becomes a comment above the statement."""
+        if any(note.node is node and note.status == "unsupported" for note in self.notes):
+            return
+        self.notes.append(Note(node, "unsupported", reason, op, api, rule, "differs"))
+        if reason not in self.comments:
+            self.comments.append(reason)
+
+    def mentions(self, node: cst.CSTNode, name: str) -> bool:
+        """Whether a name occurs below a node of the original file."""
+        return any(isinstance(part, cst.Name) and part.value == name for part in walk(node))

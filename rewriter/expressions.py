@@ -1,0 +1,196 @@
+"""Building LibCST expressions: literals, dotted names, arguments, and templates with parentheses where needed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import libcst as cst
+
+_ATOMS = (
+    cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.SimpleString, cst.FormattedString, cst.Integer, cst.Float,
+    cst.Imaginary, cst.Ellipsis, cst.List, cst.Dict, cst.Set, cst.ListComp, cst.SetComp, cst.DictComp,
+)  # fmt: skip
+_NO_EQUAL_SPACE = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+
+
+def dotted_name(path: str) -> cst.Name | cst.Attribute:
+    """`a.b.c` as nested attributes."""
+    first, *rest = path.split(".")
+    node: cst.Name | cst.Attribute = cst.Name(first)
+    for part in rest:
+        node = cst.Attribute(node, cst.Name(part))
+    return node
+
+
+def literal_node(value: Any) -> cst.BaseExpression:
+    """The source of a plain value, as `repr` writes it but with double-quoted strings."""
+    if isinstance(value, str):
+        text = repr(value)
+        if '"' not in text and "\\" not in text:
+            text = f'"{text[1:-1]}"'
+        return cst.SimpleString(text)
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return cst.parse_expression(f'float("{value}")')
+    return cst.parse_expression(repr(value))
+
+
+def keyword_argument(name: str, value: cst.BaseExpression) -> cst.Arg:
+    """`name=value`."""
+    return cst.Arg(value, cst.Name(name), equal=_NO_EQUAL_SPACE)
+
+
+def is_atom(node: cst.BaseExpression) -> bool:
+    """Whether an expression can stand before a dot or beside any operator without parentheses."""
+    return isinstance(node, _ATOMS) or bool(node.lpar)
+
+
+def parenthesized(node: cst.BaseExpression) -> cst.BaseExpression:
+    """The expression in parentheses, unless it needs none anywhere."""
+    if isinstance(node, (cst.Integer, cst.Float)) and not node.lpar:
+        return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    return node if is_atom(node) else node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+
+def operand(node: cst.BaseExpression) -> cst.BaseExpression:
+    """The expression as an operand of an arithmetic operator."""
+    return node if is_atom(node) else node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+
+def call(function: cst.BaseExpression, arguments: Sequence[cst.Arg]) -> cst.Call:
+    """A plain call with normal commas."""
+    return cst.Call(parenthesized(function), normal_commas(arguments))
+
+
+def normal_commas(arguments: Sequence[cst.Arg]) -> list[cst.Arg]:
+    """Arguments whose commas fit their new places; comments and line breaks behind a comma are kept."""
+    result = []
+    for index, argument in enumerate(arguments):
+        last = index == len(arguments) - 1
+        comma = argument.comma
+        if isinstance(comma, cst.Comma):
+            multi_line = isinstance(comma.whitespace_after, cst.ParenthesizedWhitespace)
+            if last and not multi_line:
+                argument = argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
+            elif not last and not multi_line and not comma.whitespace_after.value:  # type: ignore[union-attr]
+                argument = argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        result.append(argument)
+    return result
+
+
+def as_tuple(values: Sequence[cst.BaseExpression]) -> cst.Tuple:
+    """`(a, b)` or `(a,)`."""
+    elements = [cst.Element(value) for value in values]
+    if len(elements) == 1:
+        elements = [elements[0].with_changes(comma=cst.Comma())]
+    return cst.Tuple(elements)
+
+
+@functools.cache
+def _parse_template(template: str) -> cst.BaseExpression:
+    return cst.parse_expression(template)
+
+
+@functools.cache
+def _parse_statements(template: str) -> tuple[cst.BaseStatement, ...]:
+    return tuple(cst.parse_module(template).body)  # type: ignore[arg-type]
+
+
+Resolver = Callable[[str], cst.BaseExpression | None]
+
+_PLACEHOLDER = "ivy_placeholder_"
+
+
+class _Substitution(cst.CSTTransformer):
+    """Replaces placeholder names by nodes and dotted paths by references."""
+
+    def __init__(self, nodes: Mapping[str, Any], resolve: Resolver) -> None:
+        super().__init__()
+        self.nodes = nodes
+        self.resolve = resolve
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        return True
+
+    def leave_Attribute(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
+        path = _dotted(original)
+        if path is not None:
+            resolved = self.resolve(path)
+            if resolved is not None:
+                return resolved
+        return updated.with_changes(value=parenthesized(updated.value))
+
+    def leave_Name(self, original: cst.Name, updated: cst.Name) -> cst.BaseExpression:
+        if original.value.startswith(_PLACEHOLDER):
+            node = self.nodes[original.value[len(_PLACEHOLDER) :]]
+            return dotted_name(node) if isinstance(node, str) else node
+        return updated
+
+    def leave_Arg(self, original: cst.Arg, updated: cst.Arg) -> cst.Arg | cst.FlattenSentinel[cst.Arg]:
+        """A placeholder for a sequence of arguments stands alone in its place: `f({x}, {arguments})`."""
+        value = updated.value
+        if isinstance(original.value, cst.Name) and original.value.value.startswith(_PLACEHOLDER):
+            node = self.nodes[original.value.value[len(_PLACEHOLDER) :]]
+            if isinstance(node, (list, tuple)):
+                return cst.FlattenSentinel([argument.with_changes(comma=cst.MaybeSentinel.DEFAULT) for argument in node])
+        if isinstance(value, cst.GeneratorExp) and not value.lpar:
+            return updated.with_changes(value=value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()]))
+        return updated
+
+    def leave_BinaryOperation(self, original: cst.BinaryOperation, updated: cst.BinaryOperation) -> cst.BaseExpression:
+        left = operand(updated.left) if _is_placeholder(original.left) else updated.left
+        right = operand(updated.right) if _is_placeholder(original.right) else updated.right
+        return updated.with_changes(left=left, right=right)
+
+    def leave_UnaryOperation(self, original: cst.UnaryOperation, updated: cst.UnaryOperation) -> cst.BaseExpression:
+        return updated.with_changes(expression=operand(updated.expression))
+
+    def leave_Comparison(self, original: cst.Comparison, updated: cst.Comparison) -> cst.BaseExpression:
+        parts = [part.with_changes(comparator=operand(part.comparator)) for part in updated.comparisons]
+        return updated.with_changes(left=operand(updated.left), comparisons=parts)
+
+    def leave_Subscript(self, original: cst.Subscript, updated: cst.Subscript) -> cst.BaseExpression:
+        return updated.with_changes(value=parenthesized(updated.value))
+
+    def leave_Call(self, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
+        return updated.with_changes(func=parenthesized(updated.func))
+
+
+def _is_placeholder(node: cst.BaseExpression) -> bool:
+    return isinstance(node, cst.Name) and node.value.startswith(_PLACEHOLDER)
+
+
+def _dotted(node: cst.CSTNode) -> str | None:
+    parts: list[str] = []
+    while isinstance(node, cst.Attribute):
+        parts.append(node.attr.value)
+        node = node.value
+    if not isinstance(node, cst.Name) or node.value.startswith(_PLACEHOLDER):
+        return None
+    return ".".join([node.value, *reversed(parts)])
+
+
+def _with_placeholders(template: str, names: Sequence[str]) -> str:
+    for name in names:
+        template = template.replace("{" + name + "}", _PLACEHOLDER + name)
+    return template
+
+
+def fill_expression(template: str, nodes: Mapping[str, Any], resolve: Resolver) -> cst.BaseExpression:
+    """`"jax.numpy.where({mask}, {value}, {x})"` with nodes in place of the braces.
+
+    nodes: expressions, names as strings, or lists of `Arg` for a placeholder in argument position.
+    resolve: turns a dotted path such as `jax.numpy.where` into the node to write, or None to leave it.
+    """
+    tree = _parse_template(_with_placeholders(template, tuple(nodes)))
+    result = tree.deep_clone().visit(_Substitution(nodes, resolve))
+    assert isinstance(result, cst.BaseExpression)
+    return result
+
+
+def fill_statements(template: str, nodes: Mapping[str, Any], resolve: Resolver) -> list[cst.BaseStatement]:
+    """Like `fill_expression` for one or more statements."""
+    parsed = _parse_statements(_with_placeholders(template, tuple(nodes)))
+    transformer = _Substitution(nodes, resolve)
+    return [statement.deep_clone().visit(transformer) for statement in parsed]  # type: ignore[misc]

@@ -1,0 +1,89 @@
+"""Formats what was rewritten, and only that: black's own formatter on statements whose lines grew too long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+
+
+
+class LineFormatter:
+    """Formats rewritten statements to at most `limit` columns."""
+
+    def __init__(self, module: cst.Module, limit: int) -> None:
+        self.module = cst.Module([], default_indent=module.default_indent, default_newline=module.default_newline)
+        self.limit = limit
+
+    def statement(self, node: Any, original: cst.CSTNode, indents: list[str]) -> Any:
+        """The statement, broken over lines as black does it if one of its lines is too long."""
+        if isinstance(node, cst.SimpleStatementLine):
+            return self._simple(node, indents)
+        if isinstance(node, cst.FunctionDef):
+            return self._header(node, indents)
+        return node
+
+    def _width(self, indents: list[str]) -> int:
+        return self.limit - sum(len(indent.expandtabs(8)) for indent in indents)
+
+    def _simple(self, node: cst.SimpleStatementLine, indents: list[str]) -> cst.SimpleStatementLine:
+        bare = node.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
+        text = self.module.code_for_node(bare)
+        width = self._width(indents)
+        if all(len(line) <= width for line in text.splitlines()[:1]) and _later_lines_fit(text, self.limit):
+            return node
+        formatted = _black(text, width)
+        if formatted is None:
+            return node
+        parsed = cst.parse_statement(formatted, config=self._config())
+        assert isinstance(parsed, cst.SimpleStatementLine)
+        return node.with_changes(body=parsed.body)
+
+    def _header(self, node: cst.FunctionDef, indents: list[str]) -> cst.FunctionDef:
+        bare = node.with_changes(
+            leading_lines=[], decorators=[], lines_after_decorators=[], body=cst.SimpleStatementSuite([cst.Pass()])
+        )
+        text = self.module.code_for_node(bare)
+        width = self._width(indents)
+        if all(len(line) <= width for line in text.replace(" pass", "").splitlines()[:1]) and _later_lines_fit(text, self.limit):
+            return node
+        formatted = _black(text, width)
+        if formatted is None:
+            return node
+        parsed = cst.parse_statement(formatted, config=self._config())
+        assert isinstance(parsed, cst.FunctionDef)
+        return node.with_changes(
+            params=parsed.params, returns=parsed.returns, whitespace_before_params=parsed.whitespace_before_params
+        )
+
+    def _config(self) -> cst.PartialParserConfig:
+        return cst.PartialParserConfig(
+            default_indent=self.module.default_indent, default_newline=self.module.default_newline
+        )
+
+
+def _later_lines_fit(text: str, limit: int) -> bool:
+    """Continuation lines carry their own indentation; strings over several lines are nobody's to break."""
+    lines = text.splitlines()[1:]
+    return '"""' in text or "'''" in text or all(len(line) <= limit for line in lines)
+
+
+def _black(text: str, width: int) -> str | None:
+    """The statement as black writes it; None where black declines or nothing changes."""
+    import black
+
+    mode = black.Mode(line_length=max(width, 20), string_normalization=False, magic_trailing_comma=True)
+    try:
+        formatted = black.format_str(text, mode=mode)
+    except (black.InvalidInput, black.NothingChanged):
+        return None
+    return None if formatted == text or "\\\n" in text else formatted
+
+
+def line_limit(module_text: str, configured: int | None) -> int:
+    """The project's own line length: configured, else that of the file's longest code line between 88 and 120."""
+    if configured:
+        return configured
+    longest = max((len(line) for line in module_text.splitlines() if "http" not in line), default=88)
+    return max(88, min(longest, 120))

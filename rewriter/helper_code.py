@@ -1,0 +1,156 @@
+"""Helpers: tested functions and classes of api_maps/<framework>/helpers that the output carries with it.
+
+The output gets exactly the definitions it uses and what these use, in one module beside it, or at the end of a
+single converted text.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .imports import ImportTable
+from .table_loader import API_MAPS
+
+MODULE = "ivy_helpers"
+HEADER = '''"""Helpers that this code was converted with by ivy-convert: plain functions and classes, yours to edit.
+
+They come from ivy-convert's api_maps/{framework}/helpers, where they are tested against the original framework.
+"""
+'''
+
+
+@dataclass(frozen=True)
+class HelperDefinition:
+    """One top-level definition of a helper file."""
+
+    name: str
+    text: str
+    uses: frozenset[str]
+    imports: frozenset[str]
+    order: tuple[str, int]
+
+
+@functools.cache
+def helper_definitions(framework: str, root: Path = API_MAPS) -> dict[str, HelperDefinition]:
+    """All helpers of a framework by name.
+
+    Raises ValueError when two files define the same name.
+    """
+    found: dict[str, HelperDefinition] = {}
+    for path in sorted((root / framework / "helpers").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        lines = text.splitlines(keepends=True)
+        tree = ast.parse(text)
+        imports = _imported(tree)
+        for node in tree.body:
+            for name in _defined(node):
+                if name in found and found[name].order[0] != path.name:
+                    raise ValueError(f"{path}:{node.lineno}: helper {name} is also defined in {found[name].order[0]}")
+                first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+                while first > 1 and lines[first - 2].startswith("#"):
+                    first -= 1
+                source = "".join(lines[first - 1 : node.end_lineno])
+                used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+                used |= {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+                used.discard(name)
+                found[name] = HelperDefinition(
+                    name, source, frozenset(used), frozenset(imports[n] for n in used if n in imports),
+                    (path.name, node.lineno))  # fmt: skip
+    return found
+
+
+def _defined(node: ast.stmt) -> Iterable[str]:
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return (node.name,)
+    if isinstance(node, ast.Assign):
+        return tuple(target.id for target in node.targets if isinstance(target, ast.Name))
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return (node.target.id,)
+    return ()
+
+
+def _imported(tree: ast.Module) -> dict[str, str]:
+    """Local name → import statement, for imports from outside the helpers."""
+    result: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                text = f"import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
+                result[alias.asname or alias.name.partition(".")[0]] = text
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module != "__future__":
+            for alias in node.names:
+                suffix = f" as {alias.asname}" if alias.asname else ""
+                result[alias.asname or alias.name] = f"from {node.module} import {alias.name}{suffix}"
+    return result
+
+
+@dataclass
+class HelperLibrary:
+    """The helpers of one target, and how a file of the output reaches them.
+
+    module: the import path of the helper module as one file sees it, or '' when helpers stand in the file itself.
+    """
+
+    framework: str
+    module: str
+    names: dict[str, str] = field(default_factory=dict)
+
+    def local_name(self, imports: ImportTable, name: str) -> str:
+        """The name of a helper in a file; KeyError when there is no such helper."""
+        if name not in helper_definitions(self.framework):
+            raise KeyError(f"api_maps/{self.framework}/helpers has no {name}")
+        if self.module:
+            return imports.bind_from(self.module, name)
+        imports.reserve(name)
+        return name
+
+
+def closure(framework: str, names: Iterable[str]) -> list[HelperDefinition]:
+    """The helpers named and everything they use, in an order in which they can be defined."""
+    known = helper_definitions(framework)
+    result: dict[str, HelperDefinition] = {}
+    visiting: set[str] = set()
+
+    def add(name: str) -> None:
+        if name in result or name in visiting or name not in known:
+            return
+        visiting.add(name)
+        for used in sorted(known[name].uses):
+            add(used)
+        result[name] = known[name]
+
+    for name in sorted(names):
+        add(name)
+    unique: dict[str, HelperDefinition] = {definition.text: definition for definition in result.values()}
+    return list(unique.values())
+
+
+def helper_module(framework: str, names: Iterable[str]) -> str:
+    """The text of the helper module for the helpers named."""
+    definitions = closure(framework, names)
+    body = helper_body(definitions)
+    imports = helper_imports(definitions)
+    annotations = "from __future__ import annotations\n\n"
+    return HEADER.format(framework=framework) + "\n" + annotations + "\n".join(imports) + "\n\n\n" + body
+
+
+def helper_imports(definitions: Iterable[HelperDefinition]) -> list[str]:
+    """The import statements that these helpers need, standard library first."""
+    statements = {statement for definition in definitions for statement in definition.imports}
+    third_party = {s for s in statements if s.split()[1].partition(".")[0] not in sys.stdlib_module_names}
+    standard = sorted(statements - third_party)
+    return [*standard, *([""] if standard and third_party else []), *sorted(third_party)]
+
+
+def helper_body(definitions: Iterable[HelperDefinition]) -> str:
+    """The definitions, one after the other, as black would space them."""
+    parts: list[str] = []
+    for definition in definitions:
+        is_block = definition.text.lstrip("#@ \n").startswith(("def ", "class ")) or "\n" in definition.text.strip()
+        parts.append(definition.text.rstrip() + ("\n\n\n" if is_block else "\n\n"))
+    return "".join(parts).rstrip() + "\n"

@@ -1,0 +1,244 @@
+"""The imports of a rewritten file: new ones added under the names that the target's users know, unused ones removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import libcst as cst
+
+from .expressions import dotted_name
+from .names import FileScope, dotted
+from .nodes import children, walk
+
+
+class ImportTable:
+    """Chooses the name under which each qualified path is reachable in one file, and remembers what must be imported.
+
+    aliases: dotted module path → the import statement that the target's users write for it.
+    """
+
+    def __init__(self, scope: FileScope, module: cst.Module, aliases: Mapping[str, str]) -> None:
+        self.aliases = aliases
+        self._taken = {node.value for node in walk(module) if isinstance(node, cst.Name)}
+        self._existing = {path: name for name, path in scope.imports.items()}
+        self._names: dict[str, str] = {}
+        self.statements: dict[str, None] = {}
+
+    def reference(self, path: str) -> cst.Name | cst.Attribute:
+        """An expression for `path`, whose import is added to the file."""
+        parts = path.split(".")
+        for length in range(len(parts), 0, -1):
+            module = ".".join(parts[:length])
+            if module in self.aliases:
+                name = self._bind(module, self.aliases[module])
+                return dotted_name(".".join([name, *parts[length:]]))
+        root = parts[0]
+        return dotted_name(".".join([self._bind(root, f"import {root}"), *parts[1:]]))
+
+    def _bind(self, module: str, statement: str) -> str:
+        if module in self._names:
+            return self._names[module]
+        existing = self._existing.get(module)
+        if existing is not None:
+            self._names[module] = existing
+            return existing
+        wanted = statement.split()[-1]
+        name = self._free_name(wanted)
+        if name != wanted:
+            base = statement.rpartition(" as ")[0] or statement
+            statement = f"{base} as {name}"
+        self._names[module] = name
+        self.statements[statement] = None
+        return name
+
+    def bind_from(self, module: str, name: str) -> str:
+        """The local name for `from module import name`, aliased when the file already uses that name."""
+        key = f"{module}:{name}"
+        if key not in self._names:
+            local = self._free_name(name)
+            self._names[key] = local
+            suffix = "" if local == name else f" as {local}"
+            self.statements[f"from {module} import {name}{suffix}"] = None
+        return self._names[key]
+
+    def _free_name(self, wanted: str) -> str:
+        name = wanted
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
+
+    def snapshot(self) -> tuple[dict[str, str], dict[str, None], set[str]]:
+        """What `restore` returns to."""
+        return dict(self._names), dict(self.statements), set(self._taken)
+
+    def restore(self, state: tuple[dict[str, str], dict[str, None], set[str]]) -> None:
+        """Forget the imports asked for since `snapshot`."""
+        self._names, self.statements, self._taken = state
+
+    def reserve(self, name: str) -> None:
+        """Keep later imports from taking a name that a rule introduces."""
+        self._taken.add(name)
+
+
+def used_names(module: cst.Module) -> set[str]:
+    """Names that the code of a module reads, imports excluded; words inside string annotations count."""
+    used: set[str] = set()
+    stack: list[cst.CSTNode] = [module]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (cst.Import, cst.ImportFrom)):
+            continue
+        if isinstance(node, cst.Name):
+            used.add(node.value)
+        elif isinstance(node, cst.SimpleString) and len(node.value) < 200:
+            used.update(part for part in node.raw_value.replace("[", " ").replace("]", " ").replace(".", " ").split())
+        if isinstance(node, cst.Attribute):
+            stack.append(node.value)
+        elif isinstance(node, cst.Arg):
+            stack.append(node.value)
+        else:
+            stack.extend(children(node))
+    return used
+
+
+
+
+class _Remover(cst.CSTTransformer):
+    """Drops the source framework's imports whose names are no longer used."""
+
+    def __init__(self, used: set[str], is_source: Mapping[str, bool]) -> None:
+        super().__init__()
+        self.used = used
+        self.is_source = is_source
+        self.removed_at: cst.CSTNode | None = None
+
+    def visit_Call(self, node: cst.Call) -> bool:
+        return False
+
+    def _keep(self, alias: cst.ImportAlias, module: str) -> bool:
+        name = dotted(alias.name) or ""
+        path = f"{module}.{name}" if module else name
+        local = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else name
+        if not self.is_source.get(path.partition(".")[0], False):
+            return True
+        return local.partition(".")[0] in self.used
+
+    def _filtered(self, node: cst.Import | cst.ImportFrom, names: Sequence[cst.ImportAlias], module: str) -> object:
+        kept = [alias for alias in names if self._keep(alias, module)]
+        if len(kept) == len(names):
+            return node
+        if not kept:
+            return cst.RemoveFromParent()
+        kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        return node.with_changes(names=kept)
+
+    def leave_Import(self, original: cst.Import, updated: cst.Import) -> object:  # type: ignore[override]
+        return self._filtered(updated, updated.names, "")
+
+    def leave_ImportFrom(self, original: cst.ImportFrom, updated: cst.ImportFrom) -> object:  # type: ignore[override]
+        if updated.relative or updated.module is None:
+            return updated
+        module = dotted(updated.module) or ""
+        if isinstance(updated.names, cst.ImportStar):
+            return cst.RemoveFromParent() if self.is_source.get(module.partition(".")[0], False) else updated
+        return self._filtered(updated, updated.names, module)
+
+
+    def leave_SimpleStatementLine(  # type: ignore[override]
+        self, original: cst.SimpleStatementLine, updated: cst.SimpleStatementLine
+    ) -> object:
+        return updated if updated.body else cst.RemoveFromParent()
+
+    def leave_IndentedBlock(self, original: cst.IndentedBlock, updated: cst.IndentedBlock) -> cst.BaseSuite:
+        return updated if updated.body else updated.with_changes(body=[cst.SimpleStatementLine([cst.Pass()])])
+
+
+def update_imports(
+    module: cst.Module, statements: Sequence[str], source_roots: Sequence[str], keep_stars: bool
+) -> cst.Module:
+    """Remove unused imports of the source framework and insert `statements` where the first of them stood."""
+    used = used_names(module)
+    if keep_stars:
+        used.add("*")
+    remover = _Remover(used, dict.fromkeys(source_roots, True))
+    body: list[cst.BaseStatement | cst.SimpleStatementLine] = []
+    insert_at: int | None = None
+    pending: Sequence[cst.EmptyLine] = ()
+    for statement in module.body:
+        changed = _remove_in(statement, remover, keep_stars)
+        if changed is None:
+            insert_at = len(body) if insert_at is None else insert_at
+            if insert_at == len(body):
+                pending = [*pending, *getattr(statement, "leading_lines", ())]
+            continue
+        if changed is not statement and insert_at is None:
+            insert_at = len(body)
+        if pending and insert_at == len(body) and not statements:
+            changed = changed.with_changes(leading_lines=_merge_lines(pending, changed))
+            pending = ()
+        body.append(changed)
+    if not statements:
+        return module.with_changes(body=body)
+    if insert_at is None:
+        insert_at = _default_place(body)
+    parsed = [cst.parse_statement(text) for text in statements]
+    if pending:
+        parsed[0] = parsed[0].with_changes(leading_lines=pending)
+    elif insert_at < len(body) and insert_at > 0 and not _is_import(body[insert_at - 1]):
+        parsed[0] = parsed[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+    body[insert_at:insert_at] = parsed  # type: ignore[assignment]
+    return module.with_changes(body=body)
+
+
+def _merge_lines(pending: Sequence[cst.EmptyLine], node: cst.CSTNode) -> list[cst.EmptyLine]:
+    """Comments above a removed import stay; its blank lines do not add to those of what follows."""
+    own = list(getattr(node, "leading_lines", ()))
+    comments = [line for line in pending if line.comment is not None]
+    return comments + own if comments else own if own else list(pending)
+
+
+def _remove_in(statement: cst.CSTNode, remover: _Remover, keep_stars: bool) -> cst.CSTNode | None:
+    """The statement without removed imports; None when nothing is left of it."""
+    if isinstance(statement, cst.SimpleStatementLine):
+        if not any(isinstance(small, (cst.Import, cst.ImportFrom)) for small in statement.body):
+            return statement
+        if keep_stars and any(
+            isinstance(small, cst.ImportFrom) and isinstance(small.names, cst.ImportStar) for small in statement.body
+        ):
+            return statement
+    elif isinstance(statement, (cst.ClassDef, cst.FunctionDef, cst.Try, cst.If, cst.With, cst.For, cst.While)):
+        if not _has_import(statement):
+            return statement
+    else:
+        return statement
+    changed = statement.visit(remover)
+    return changed if isinstance(changed, cst.CSTNode) else None
+
+
+def _has_import(statement: cst.CSTNode) -> bool:
+    return any(isinstance(node, (cst.Import, cst.ImportFrom)) for node in walk(statement))
+
+
+def _is_import(statement: cst.CSTNode) -> bool:
+    return isinstance(statement, cst.SimpleStatementLine) and isinstance(
+        statement.body[0], (cst.Import, cst.ImportFrom)
+    )
+
+
+def _default_place(body: Sequence[cst.CSTNode]) -> int:
+    """Behind the last import at the top, else behind the docstring and `__future__` imports."""
+    place = 0
+    for index, statement in enumerate(body):
+        if _is_import(statement):
+            place = index + 1
+        elif index == 0 and isinstance(statement, cst.SimpleStatementLine) and _is_docstring(statement):
+            place = 1
+        elif isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
+            break
+    return place
+
+
+def _is_docstring(statement: cst.SimpleStatementLine) -> bool:
+    first = statement.body[0]
+    return isinstance(first, cst.Expr) and isinstance(first.value, (cst.SimpleString, cst.ConcatenatedString))

@@ -1,0 +1,191 @@
+"""One file through the stages: rewrite, imports, helpers, report. Types come from the repository's inference."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import re
+from dataclasses import dataclass
+
+import libcst as cst
+
+from .context import FileContext, Note
+from .format import LineFormatter, line_limit
+from .helper_code import HelperLibrary, closure, helper_body, helper_imports
+from .imports import update_imports
+from .infer import Inference
+from .positions import find_spans
+from .report import FileRecord, Site
+from .rewrite import Rewriter
+from .rule import Rule, discover, rules_for
+from .source import SKIP_FILE, Source, render
+
+
+@dataclass(frozen=True)
+class Options:
+    """How files are written. helper_module: import path of the helper module, '' to put helpers into the file."""
+
+    target: str
+    helper_module: str = ""
+    line_length: int | None = None
+
+
+@dataclass(frozen=True)
+class ConvertedFile:
+    """The bytes of one file after conversion, what happened to it, and the helpers that it needs."""
+
+    path: str
+    data: bytes
+    record: FileRecord
+    sites: tuple[Site, ...]
+    helpers: frozenset[str]
+
+
+@functools.cache
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule of the rules package, found by walking it."""
+    return discover(importlib.import_module("..rules", __package__))
+
+
+@functools.cache
+def all_suppliers() -> tuple[object, ...]:
+    """Every supplier of `context` arguments that the rules package offers."""
+    package = importlib.import_module("..rules", __package__)
+    found: list[object] = []
+    for rule_module in sorted({rule.read[next(iter(rule.read))].__module__ for rule in all_rules()}):
+        found.extend(getattr(importlib.import_module(rule_module), "SUPPLIERS", ()))
+    found.extend(getattr(package, "SUPPLIERS", ()))
+    return tuple(found)
+
+
+def is_skipped(source: Source) -> bool:
+    """Whether a comment at the top asks to leave the file alone."""
+    lines = list(source.module.header)
+    if source.module.body:
+        lines += list(getattr(source.module.body[0], "leading_lines", ()))
+    return any(line.comment is not None and line.comment.value.startswith(SKIP_FILE) for line in lines)
+
+
+def convert_file(source: Source, data: bytes, inference: Inference, options: Options) -> ConvertedFile:
+    """Rewrite one parsed file. A failure inside the converter leaves the file as it was, with the reason."""
+    if is_skipped(source):
+        return ConvertedFile(source.path, data, FileRecord(source.path, "skipped", SKIP_FILE, source.lines), (), frozenset())
+    try:
+        return _convert(source, data, inference, options)
+    except RecursionError:
+        reason = "is nested too deeply; split its longest expression"
+    except Exception as error:  # The user's other files must not suffer from our mistake in this one.
+        place = _place(error)
+        reason = f"ivy-convert failed on this file ({type(error).__name__}: {error}; {place}); please report it"
+    return ConvertedFile(source.path, data, FileRecord(source.path, "failed", reason, source.lines), (), frozenset())
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"
+
+
+def _convert(source: Source, data: bytes, inference: Inference, options: Options) -> ConvertedFile:
+    library = HelperLibrary(options.target, options.helper_module)
+    context = FileContext(inference, source.path, options.target, library)
+    rules = all_rules()
+    formatter = LineFormatter(source.module, line_limit(source.module.code, options.line_length))
+    table = rules_for(rules, inference.source, options.target)
+    rewriter = Rewriter(context, table, all_suppliers(), formatter)  # type: ignore[arg-type]
+    module = rewriter.visit(source.module)
+    for rule in rules:
+        if options.target in rule.finish and inference.source in rule.read:
+            module = rule.finish[options.target](context, module)
+    if module is source.module and not context.imports.statements:
+        module = update_imports(module, (), _removable_roots(context), keep_stars=True)
+        if module.code == source.module.code:
+            return ConvertedFile(
+                source.path, data, FileRecord(source.path, "unchanged", "", source.lines), _sites(source, context),
+                frozenset())  # fmt: skip
+    unsupported = any(note.status == "unsupported" for note in context.notes)
+    statements = list(context.imports.statements)
+    helpers = frozenset(context.used_helpers)
+    if helpers and not options.helper_module:
+        module, statements = _inline(module, context, statements)
+    module = update_imports(module, _import_order(statements), _removable_roots(context), keep_stars=unsupported)
+    if helpers and not options.helper_module:
+        module = _insert_helpers(module, context)
+    result = render(source, module)
+    ast.parse(result)
+    record = FileRecord(source.path, "converted", "", source.lines)
+    return ConvertedFile(source.path, result, record, _sites(source, context), helpers)
+
+
+def _removable_roots(context: FileContext) -> tuple[str, ...]:
+    return (*context.source.roots, *context.source.fact("removable_imports", default=()))
+
+
+def _import_order(statements: list[str]) -> list[str]:
+    """Standard library first, then packages, then relative imports, each in alphabetical order."""
+    import sys
+
+    def key(statement: str) -> tuple[int, str, str]:
+        module = statement.split()[1]
+        group = 2 if module.startswith(".") else 0 if module.partition(".")[0] in sys.stdlib_module_names else 1
+        return group, module.lstrip("."), statement
+
+    return sorted(statements, key=key)
+
+
+def _inline(module: cst.Module, context: FileContext, statements: list[str]) -> tuple[cst.Module, list[str]]:
+    definitions = closure(context.target.name, context.used_helpers)
+    for statement in helper_imports(definitions):
+        if statement and statement not in statements and statement not in module.code:
+            statements.append(statement)
+    return module, statements
+
+
+def _insert_helpers(module: cst.Module, context: FileContext) -> cst.Module:
+    """Put the helpers' definitions behind the imports, so that module-level code can use them."""
+    text = helper_body(closure(context.target.name, context.used_helpers))
+    for helper, name in context.used_helpers.items():
+        if name != helper:
+            text = re.sub(rf"(?<![\w.'\"]){re.escape(helper)}(?!\w)", name, text)
+    helper_statements = list(cst.parse_module("\n\n" + text).body)
+    place = 0
+    for index, statement in enumerate(module.body):
+        is_line = isinstance(statement, cst.SimpleStatementLine)
+        if is_line and isinstance(statement.body[0], (cst.Import, cst.ImportFrom)):  # type: ignore[union-attr]
+            place = index + 1
+        elif isinstance(statement, (cst.ClassDef, cst.FunctionDef)):
+            break
+    blank = cst.EmptyLine(indent=False)
+    if helper_statements:
+        first = helper_statements[0]
+        helper_statements[0] = first.with_changes(
+            leading_lines=[blank, blank, cst.EmptyLine(comment=cst.Comment("# Helpers from ivy-convert.")), *_comments(first)]
+        )
+    body = [*module.body[:place], *helper_statements, *module.body[place:]]
+    following = place + len(helper_statements)
+    if following < len(body):
+        lines = list(getattr(body[following], "leading_lines", ()))
+        while len(lines) < 2 or lines[1].comment is not None:
+            lines.insert(0, blank)
+        body[following] = body[following].with_changes(leading_lines=lines)
+    return module.with_changes(body=body)
+
+
+def _comments(node: cst.CSTNode) -> list[cst.EmptyLine]:
+    return [line for line in getattr(node, "leading_lines", ()) if line.comment is not None]
+
+
+def _sites(source: Source, context: FileContext) -> tuple[Site, ...]:
+    spans = find_spans(source.module, (note.node for note in context.notes))
+
+    def site(note: Note) -> Site | None:
+        span = spans.get(note.node)
+        if span is None:
+            return None
+        return Site(
+            source.path, span.line, span.column, span.end_line, span.end_column,
+            note.api, note.op, note.rule, note.status, note.reason, note.safety)  # fmt: skip
+
+    return tuple(sorted({found for note in context.notes if (found := site(note)) is not None}))

@@ -1,0 +1,97 @@
+"""Framework objects that are mentioned without being called: element types, classes, functions as values."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from .context import FileContext
+from .expressions import keyword_argument, literal_node
+from .read import Refusal
+from .signature import MISSING, Opaque, Passing
+from .tables import CONTEXT, DROP, REFUSE, Spelling
+from .write import own_value, same_value
+
+
+def write_reference(context: FileContext, node: cst.BaseExpression, path: str) -> cst.BaseExpression | Refusal | None:
+    """The target's name for the source object at `path`; None when it needs no change."""
+    dtype = _hub_name(context.source.fact("dtypes", default={}), path)
+    if dtype is not None:
+        return _from_facts(context, node, path, "dtypes", dtype)
+    known = _hub_name(context.source.fact("objects", default={}), path)
+    if known is not None:
+        return _from_facts(context, node, path, "objects", known)
+    rows = context.source.by_path.get(path, ())
+    if rows:
+        return _callable(context, node, rows[0])
+    return Refusal(f"{path} has no counterpart in {context.target.name} that the tables know", node, path)
+
+
+def _hub_name(facts: object, path: str) -> str | None:
+    assert isinstance(facts, dict)
+    for hub, spellings in facts.items():
+        if path == spellings or (isinstance(spellings, list) and path in spellings):
+            return str(hub)
+    return None
+
+
+def _from_facts(
+    context: FileContext, node: cst.BaseExpression, path: str, table: str, hub: str
+) -> cst.BaseExpression | Refusal:
+    spelling = context.target.fact(table, hub)
+    if isinstance(spelling, list):
+        spelling = spelling[0] if spelling else None
+    if spelling is None:
+        return Refusal(f"{path} ({hub}) does not exist in {context.target.name}", node, path)
+    context.converted(node, op=hub, api=path, rule="reference")
+    if "." not in spelling:
+        return cst.Name(spelling)
+    return context.reference(spelling)
+
+
+def _callable(context: FileContext, node: cst.BaseExpression, row: Spelling) -> cst.BaseExpression | Refusal:
+    """A function or class as a value: the target's, with defaults that differ bound by `functools.partial`."""
+    op = context.tables.hub[row.op]
+    reason = f"{context.target.name} has no row for {row.op}"
+    for target in context.tables.writers(context.target.name, row.op):
+        if target.form == "unsupported":
+            reason = target.reason
+        if target.form not in ("function", "helper") or target.where:
+            continue
+        try:
+            bound = _defaults_to_bind(row, target, op.is_layer)
+            function = context.reference(target.path)
+        except (ValueError, KeyError) as error:
+            reason = str(error)
+            continue
+        context.converted(node, op=row.op, api=row.path, rule="reference")
+        if not bound:
+            return function
+        partial = context.imports.bind_from("functools", "partial")
+        arguments = [keyword_argument(name, literal_node(value)) for name, value in bound.items()]
+        return cst.Call(cst.Name(partial), [cst.Arg(function), *arguments])
+    return Refusal(f"{row.path} as a value: {reason}", node, row.path)
+
+
+def _defaults_to_bind(source: Spelling, target: Spelling, is_layer: bool) -> dict[str, object]:
+    """Keyword arguments that make `target` behave as `source` when called with positional arguments.
+
+    Raises ValueError when the positional parameters do not correspond.
+    """
+    bound: dict[str, object] = {}
+    theirs = [p for p in target.parameters if p.passing is not Passing.KEYWORD_ONLY and p.hub not in (CONTEXT, DROP)]
+    ours = [p for p in source.parameters if p.passing is not Passing.KEYWORD_ONLY and p.hub not in (DROP, REFUSE)]
+    for index, parameter in enumerate(ours):
+        counterpart = target.parameter_for(parameter.hub)
+        if counterpart is None:
+            raise ValueError(f"{target.path} has no argument {parameter.hub}")
+        required = parameter.default is MISSING
+        if required and (index >= len(theirs) or theirs[index] is not counterpart):
+            raise ValueError(f"the arguments of {target.path} stand in another order")
+        if required or isinstance(parameter.default, Opaque):
+            continue
+        value = own_value(target, parameter.hub, parameter.default)
+        if not same_value(value, counterpart.default):
+            bound[counterpart.name] = value
+    if is_layer and bound:
+        raise ValueError(f"{target.path} has other defaults")
+    return bound

@@ -1,0 +1,226 @@
+"""A whole conversion: which files to read, inference over all of them, each rewritten, helpers beside them."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+
+import libcst as cst
+
+from .helper_code import MODULE, helper_module
+from .infer import Inference
+from .names import FileScope, Repository
+from .pipeline import ConvertedFile, Options, convert_file
+from .report import FileRecord, Report, Site
+from .source import Source, SourceError, imported_modules, parse_source
+from .table_loader import load_tables
+
+_EMPTY = cst.Module([])
+
+
+@dataclass(frozen=True)
+class TreeResult:
+    """All files after conversion, the helper modules to write beside them, and the report."""
+
+    files: dict[str, bytes]
+    helpers: dict[str, bytes]
+    report: Report
+
+
+def detect_source(files: Mapping[str, bytes]) -> str | None:
+    """The framework that most files import; None when no known framework is imported."""
+    tables = load_tables()
+    counts: dict[str, int] = {}
+    for data in files.values():
+        roots = {module.partition(".")[0] for module in imported_modules(data) or ()}
+        for name, framework in tables.frameworks.items():
+            if roots & set(framework.roots):
+                # Array libraries come along with the others; they count only by themselves.
+                counts[name] = counts.get(name, 0) + (1 if framework.fact("auxiliary") else 1000)
+    return max(sorted(counts), key=lambda name: counts[name]) if counts else None
+
+
+def convert_files(
+    files: Mapping[str, bytes],
+    source: str,
+    target: str,
+    *,
+    jobs: int = 1,
+    on_file: Callable[[FileRecord], None] | None = None,
+    inline_helpers: bool = False,
+    line_length: int | None = None,
+) -> TreeResult:
+    """Convert Python files given by their posix paths relative to the repository.
+
+    Files that do not use the source framework, and files that cannot be read, come back as they were.
+    The result does not depend on `jobs`.
+    """
+    tables = load_tables()
+    outcome: dict[str, ConvertedFile] = {}
+
+    def note(converted: ConvertedFile) -> None:
+        outcome[converted.path] = converted
+        if on_file is not None:
+            on_file(converted.record)
+
+    relevant = _relevant(files, tables.frameworks[source].roots)
+    sources: dict[str, Source] = {}
+    for path, data in files.items():
+        if path not in relevant:
+            note(ConvertedFile(path, data, FileRecord(path, "unchanged", "", data.count(b"\n")), (), frozenset()))
+            continue
+        try:
+            sources[path] = parse_source(path, data)
+        except SourceError as error:
+            note(ConvertedFile(path, data, FileRecord(path, "failed", str(error)), (), frozenset()))
+    modules = {path: parsed.module for path, parsed in sources.items()}
+    repository = Repository(modules)
+    inference = Inference(repository, modules, tables, source)
+    inference.run()
+    locations = {path: helper_location(path, files, repository) for path in sources}
+    tasks = [
+        (path, Options(target, "" if inline_helpers else locations[path][1], line_length)) for path in sorted(sources)
+    ]
+    for converted in _run(tasks, sources, files, inference, jobs):
+        note(converted)
+    helpers = {} if inline_helpers else _helper_modules(target, outcome, locations)
+    report = Report.of(
+        source, target, (item.record for item in outcome.values()),
+        (site for item in outcome.values() for site in item.sites))  # fmt: skip
+    return TreeResult({path: outcome[path].data for path in files}, helpers, report)
+
+
+_work: tuple[Mapping[str, Source], Mapping[str, bytes], Inference] | None = None
+
+
+def _run_task(task: tuple[str, Options]) -> ConvertedFile:
+    assert _work is not None
+    path, options = task
+    return convert_file(_work[0][path], _work[1][path], _work[2], options)
+
+
+def _run(
+    tasks: list[tuple[str, Options]],
+    sources: Mapping[str, Source],
+    files: Mapping[str, bytes],
+    inference: Inference,
+    jobs: int,
+) -> list[ConvertedFile]:
+    """Rewrite files one after the other, or in processes forked from this one, which share the inferred types."""
+    global _work
+    _work = (sources, files, inference)
+    try:
+        if jobs <= 1 or len(tasks) < 2 or "fork" not in multiprocessing.get_all_start_methods():
+            return [_run_task(task) for task in tasks]
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context) as pool:
+            return list(pool.map(_run_task, tasks, chunksize=max(1, len(tasks) // (jobs * 4))))
+    finally:
+        _work = None
+
+
+def _relevant(files: Mapping[str, bytes], roots: tuple[str, ...]) -> frozenset[str]:
+    """Files that import the source framework, and files that import those; unparsable ones stay to be reported."""
+    imports = {path: imported_modules(data) for path, data in files.items()}
+    names = Repository(dict.fromkeys(files, _EMPTY))
+    users: dict[str, set[str]] = {}
+    found: set[str] = set()
+    for path, modules in imports.items():
+        if modules is None:
+            found.add(path)
+            continue
+        if any(module.partition(".")[0] in roots for module in modules):
+            found.add(path)
+        for module in modules:
+            target = _target_file(names, names.scopes[path], module)
+            if target is not None:
+                users.setdefault(target, set()).add(path)
+    pending = list(found)
+    while pending:
+        for user in users.get(pending.pop(), ()):
+            if user not in found:
+                found.add(user)
+                pending.append(user)
+    return frozenset(path for path in found if not path.endswith(f"{MODULE}.py"))
+
+
+def _target_file(names: Repository, scope: FileScope, module: str) -> str | None:
+    """The file that an import means, for absolute and relative forms."""
+    if module.startswith("."):
+        level = len(module) - len(module.lstrip("."))
+        parts = scope.module.split(".") if scope.is_package else scope.module.split(".")[:-1]
+        if scope.module == "__init__":
+            parts = []
+        parts = parts[: len(parts) - (level - 1)] if level > 1 else parts
+        target = ".".join([*parts, *filter(None, [module.lstrip(".")])])
+    else:
+        target = names.absolute(module, scope)
+    while target:
+        if target in names.by_module:
+            return names.by_module[target].file
+        target = target.rpartition(".")[0]
+    return None
+
+
+def helper_location(path: str, files: Mapping[str, bytes], repository: Repository) -> tuple[str, str]:
+    """Where the helper module of a file stands, and how the file imports it.
+
+    In a package: at the package's top, imported relatively. Elsewhere: where the file's own absolute imports start.
+    """
+    folder = path.rpartition("/")[0]
+    if _in(folder, "__init__.py") in files:
+        top, dots = folder, 1
+        while top and _in(top.rpartition("/")[0], "__init__.py") in files:
+            top, dots = top.rpartition("/")[0], dots + 1
+        return _in(top, f"{MODULE}.py"), "." * dots + MODULE
+    root = _import_root(path, repository)
+    return _in(root, f"{MODULE}.py"), MODULE
+
+
+def _in(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _import_root(path: str, repository: Repository) -> str:
+    """The folder that must be on the import path for a script's own imports of the repository to work."""
+    scope = repository.scopes[path]
+    own = path.rpartition("/")[0]
+    for target in scope.imports.values():
+        definition = repository.resolve(target)
+        file = definition.file if definition is not None else None
+        if file is not None and "/" in file:
+            top = file.split("/")[0]
+            if own and not file.startswith(own + "/") and not own.startswith(top):
+                return ""
+            if own and own.startswith(top) and repository.module_for(f"{top}", scope):
+                return ""
+    return own
+
+
+def _helper_modules(
+    target: str, outcome: Mapping[str, ConvertedFile], locations: Mapping[str, tuple[str, str]]
+) -> dict[str, bytes]:
+    needed: dict[str, set[str]] = {}
+    for path, converted in outcome.items():
+        if converted.helpers:
+            needed.setdefault(locations[path][0], set()).update(converted.helpers)
+    return {path: helper_module(target, names).encode() for path, names in sorted(needed.items())}
+
+
+def convert_text(code: str, source: str, target: str, filename: str) -> tuple[str, Report]:
+    """Convert one text, with the helpers that it needs in it."""
+    name = filename.replace("\\", "/").rpartition("/")[2] or "source.py"
+    result = convert_files({name: code.encode()}, source, target, inline_helpers=True)
+
+    def renamed(sites: tuple[Site, ...]) -> tuple[Site, ...]:
+        return tuple(replace(site, path=filename) for site in sites)
+
+    report = replace(
+        result.report,
+        converted=renamed(result.report.converted),
+        review=renamed(result.report.review),
+        unsupported=renamed(result.report.unsupported),
+    )
+    return result.files[name].decode(), report

@@ -1,0 +1,259 @@
+"""Rewrites one file's tree, bottom-up: rules first, then the tables, then plain references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import libcst as cst
+
+from .context import FileContext
+from .format import LineFormatter
+from .lattice import UNKNOWN, Array, Method, Reference
+from .nodes import child_fields
+from .read import BoundOp, Refusal, read_call
+from .references import write_reference
+from .rule import Rule
+from .source import SKIP
+from .write import OpWriter, Supplier
+
+_COMMENT = "# ivy-convert: "
+
+
+class Rewriter:
+    """`visit` gives the rewritten form of a node and remembers it."""
+
+    def __init__(
+        self,
+        context: FileContext,
+        rules: Mapping[type[cst.CSTNode], tuple[Rule, ...]],
+        suppliers: tuple[Supplier, ...],
+        formatter: LineFormatter,
+    ) -> None:
+        self.context = context
+        self.rules = rules
+        self.writer = OpWriter(context, suppliers)
+        self.formatter = formatter
+        self.memo: dict[cst.CSTNode, Any] = {}
+        context.engine = self
+        self._roots = frozenset(context.source.roots)
+
+    def visit(self, node: cst.CSTNode) -> Any:
+        """The rewritten node: the same object where nothing changes."""
+        known = self.memo.get(node)
+        if known is not None:
+            return known
+        if self._is_skipped(node):
+            result: Any = node
+        else:
+            self.context.stack.append(node)
+            result = self._rewrite(node)
+            self.context.stack.pop()
+        self.memo[node] = result
+        return result
+
+    def _rewrite(self, node: cst.CSTNode) -> Any:
+        if isinstance(node, (cst.Import, cst.ImportFrom)):
+            return node
+        if isinstance(node, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
+            return self._statement(node)
+        if node in self.context.claimed:
+            return self._children(node)
+        handled = self._apply_rules(node)
+        if handled is not None:
+            return handled
+        if isinstance(node, (cst.Call, cst.Attribute, cst.Name)):
+            return self._expression(node)
+        return self._children(node)
+
+    def _apply_rules(self, node: cst.CSTNode) -> Any | None:
+        for rule in self.rules.get(type(node), ()):
+            construct = rule.read[self.context.source.name](node, self.context)
+            if construct is None:
+                continue
+            if isinstance(construct, Refusal):
+                return self._refuse(construct, node, rule.name)
+            state = self.context.snapshot()
+            written = rule.write[self.context.target.name](construct, node, self.context)
+            if isinstance(written, Refusal):
+                self.context.restore(state)
+                return self._refuse(written, node, rule.name)
+            if written is not None:
+                return written
+        return None
+
+    def _refuse(self, refusal: Refusal, node: cst.CSTNode, rule: str) -> cst.CSTNode:
+        self.context.unsupported(refusal.node, refusal.reason, api=refusal.api, rule=rule)
+        return node
+
+    # Statements.
+
+    def _statement(self, node: cst.SimpleStatementLine | cst.BaseCompoundStatement) -> Any:
+        outer, self.context.comments = self.context.comments, []
+        handled = self._apply_rules(node) if node not in self.context.claimed else None
+        result = handled if handled is not None else self._children(node)
+        comments, self.context.comments = self.context.comments, outer
+        if result is node and not comments:
+            return node
+        if isinstance(result, cst.FlattenSentinel):
+            parts = [self.formatter.statement(part, node, self._depth()) for part in result.nodes]
+            if parts and comments:
+                parts[0] = _with_comments(parts[0], comments)
+            return cst.FlattenSentinel(parts)
+        if isinstance(result, cst.RemovalSentinel):
+            if comments:
+                self.context.comments.extend(comments)
+            return result
+        if result is not node:
+            result = self.formatter.statement(result, node, self._depth())
+        return _with_comments(result, comments) if comments else result
+
+    def _depth(self) -> list[str]:
+        """The indentation of the statement being rewritten, block by block."""
+        default = self.context.module.default_indent
+        blocks = [node for node in self.context.stack[:-1] if isinstance(node, cst.IndentedBlock)]
+        return [block.indent if block.indent is not None else default for block in blocks]
+
+    def _is_skipped(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.SimpleStatementLine):
+            comment = node.trailing_whitespace.comment
+            return comment is not None and comment.value.startswith(SKIP)
+        if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+            header = node.body.header if isinstance(node.body, cst.IndentedBlock) else None
+            comments = [header.comment] if header is not None else []
+            comments += [line.comment for line in node.leading_lines[-1:]]
+            return any(comment is not None and comment.value.startswith(SKIP) for comment in comments)
+        return False
+
+    # Nodes in general.
+
+    def _children(self, node: cst.CSTNode) -> Any:
+        """The node with rewritten children; itself when none changed."""
+        changes: dict[str, Any] = {}
+        for name in child_fields(type(node)):
+            value = getattr(node, name)
+            if isinstance(value, cst.CSTNode):
+                new = self.visit(value)
+                if new is not value:
+                    changes[name] = new
+            elif value.__class__ in (list, tuple) and value:
+                items = self._items(value)
+                if items is not None:
+                    changes[name] = items
+        if not changes:
+            return node
+        return _rebuilt(node, changes)
+
+    def _items(self, values: Any) -> list[Any] | None:
+        result: list[Any] = []
+        changed = False
+        for value in values:
+            new = self.visit(value) if isinstance(value, cst.CSTNode) else value
+            changed = changed or new is not value
+            if isinstance(new, cst.FlattenSentinel):
+                result.extend(new.nodes)
+            elif not isinstance(new, cst.RemovalSentinel):
+                result.append(new)
+        return result if changed else None
+
+    # Expressions.
+
+    def _expression(self, node: cst.Call | cst.Attribute | cst.Name) -> Any:
+        bound = self.context.bound(node)
+        if isinstance(bound, BoundOp):
+            return self._write_op(node, bound)
+        if isinstance(bound, Refusal):
+            return self._refuse(bound, node, "tables")
+        if isinstance(node, cst.Call):
+            return self._unread_call(node)
+        if isinstance(node, cst.Attribute) and self._is_target(node):
+            value = self.visit(node.value)
+            return node if value is node.value else node.with_changes(value=value)
+        path = self.context.path(node)
+        if path is not None and path.partition(".")[0] in self._roots:
+            written = self._reference(node, path)
+            return self._children(node) if written is None else written
+        return self._children(node) if isinstance(node, cst.Attribute) else node
+
+    def _is_target(self, node: cst.Attribute) -> bool:
+        parent = self.context.stack[-2] if len(self.context.stack) > 1 else None
+        return isinstance(parent, cst.AssignTarget)
+
+    def _write_op(self, node: cst.CSTNode, bound: BoundOp) -> Any:
+        state = self.context.snapshot()
+        written = self.writer.write(bound)
+        if isinstance(written, Refusal):
+            self.context.restore(state)
+            return self._refuse(written, node, "tables")
+        if written is node or (isinstance(node, cst.Call) and written.deep_equals(node)):
+            return node
+        self.context.converted(node, op=bound.op.name, api=bound.api, rule="tables")
+        return written
+
+    def _reference(self, node: cst.BaseExpression, path: str) -> Any:
+        written = write_reference(self.context, node, path)
+        if isinstance(written, Refusal):
+            return self._refuse(written, node, "reference")
+        return written
+
+    def _unread_call(self, node: cst.Call) -> Any:
+        """A call that no row binds: a function of the framework is refused, anything else keeps its form."""
+        callee = self.context.type_of(node.func)
+        if isinstance(callee, Reference) and callee.path.partition(".")[0] in self._roots:
+            written = write_reference(self.context, node.func, callee.path)
+            if isinstance(written, Refusal):
+                return self._refuse(Refusal(written.reason, node, callee.path), node, "tables")
+        elif isinstance(callee, Method) and isinstance(callee.receiver, Array):
+            name = f"{self.context.source.array_class}.{callee.name}"
+            return self._refuse(Refusal(f"{name} is not in the tables yet", node, name), node, "tables")
+        elif isinstance(callee, Method) and callee.receiver == UNKNOWN and self._might_be_array(node, callee.name):
+            return self._refuse(
+                Refusal(
+                    f"if {_text(node.func.value)} is an array, .{callee.name}() means something else in "  # type: ignore[attr-defined]
+                    f"{self.context.target.name}; annotate its type so that it can be converted",
+                    node, f"{self.context.source.array_class}.{callee.name}"), node, "types")  # fmt: skip
+        return self._children(node)
+
+    def _might_be_array(self, node: cst.Call, name: str) -> bool:
+        """Whether a method call on a value of unknown type would be written otherwise if it were an array."""
+        path = f"{self.context.source.array_class}.{name}"
+        if name in self.context.source.fact("ambiguous_methods", default=()) or path not in self.context.source.by_path:
+            return False
+        if self.context.inference.defines_method(name):
+            return False
+        bound = read_call(self.context.tables, self.context.source.name, path, node, self.context.type_of)
+        if not isinstance(bound, BoundOp):
+            return False
+        state = self.context.snapshot()
+        written = self.writer.write(bound)
+        self.context.restore(state)
+        return isinstance(written, Refusal) or not written.deep_equals(node)
+
+
+def _rebuilt(node: cst.CSTNode, changes: dict[str, Any]) -> Any:
+    if isinstance(node, cst.SimpleStatementLine) and "body" in changes:
+        if not changes["body"]:
+            return cst.RemovalSentinel.REMOVE
+        body = changes["body"]
+        if not isinstance(body[-1].semicolon, cst.MaybeSentinel):
+            body[-1] = body[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
+    elif isinstance(node, (cst.IndentedBlock, cst.SimpleStatementSuite)) and "body" in changes and not changes["body"]:
+        empty = cst.SimpleStatementLine([cst.Pass()])
+        changes["body"] = [empty] if isinstance(node, cst.IndentedBlock) else [cst.Pass()]
+    return node.with_changes(**changes)
+
+
+def _with_comments(node: Any, reasons: list[str]) -> Any:
+    """The statement with a comment line for each reason, unless it already stands there."""
+    lines = list(getattr(node, "leading_lines", ()))
+    present = {line.comment.value for line in lines if line.comment is not None}
+    for reason in reasons:
+        text = _COMMENT + " ".join(reason.split())
+        if text not in present:
+            lines.append(cst.EmptyLine(comment=cst.Comment(text)))
+    return node.with_changes(leading_lines=lines) if hasattr(node, "leading_lines") else node
+
+
+def _text(node: cst.CSTNode) -> str:
+    text = cst.Module([]).code_for_node(node)
+    return text if len(text) < 40 else text[:37] + "..."

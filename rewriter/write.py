@@ -1,0 +1,412 @@
+"""The write stage: a `BoundOp` becomes an expression of the target, in the target's preferred spelling."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+
+from .context import FileContext
+from .expressions import (
+    as_tuple,
+    call,
+    is_atom,
+    keyword_argument,
+    literal_node,
+    operand,
+    parenthesized,
+)
+from .lattice import Scalar
+from .read import Argument, BoundOp, Collected, Constant, Given, Refusal, literal
+from .signature import MISSING, Opaque, Passing
+from .tables import CONTEXT, DROP, REFUSE, HubOp, Spelling, SpellingParameter, operator_operands
+
+#: Gives the argument for a `context` parameter of a spelling, or None when there is none.
+Supplier = Callable[[FileContext, BoundOp, SpellingParameter], cst.BaseExpression | None]
+
+
+class CannotWrite(Exception):
+    """A spelling cannot express these arguments; the text says why."""
+
+
+class OpWriter:
+    """Writes bound ops of one file. `suppliers` know how to fill `context` parameters such as a random key."""
+
+    def __init__(self, context: FileContext, suppliers: tuple[Supplier, ...] = ()) -> None:
+        self.context = context
+        self.suppliers = suppliers
+
+    def write(self, op: BoundOp) -> cst.BaseExpression | Refusal:
+        """The target's expression, or the reason why there is none."""
+        rows = self.context.tables.writers(self.context.target.name, op.op.name)
+        reasons: list[str] = []
+        for row in self._preferred(rows, op):
+            if row.form == "unsupported":
+                reasons.append(row.reason)
+                continue
+            try:
+                node = self._spell(row, op)
+            except CannotWrite as cannot:
+                reasons.append(str(cannot))
+                continue
+            if row.review:
+                self.context.review(op.node, row.review, op=op.op.name, api=op.api)
+            return node
+        if op.op.means:
+            try:
+                return self._expand(op.op.means, op)
+            except CannotWrite as cannot:
+                reasons.append(str(cannot))
+        if not reasons:
+            reasons.append(f"{self.context.target.name} has no row for {op.op.name}")
+        return Refusal(f"{op.api}: {reasons[0]}", op.node, op.api)
+
+    def _preferred(self, rows: tuple[Spelling, ...], op: BoundOp) -> list[Spelling]:
+        """Methods stay methods and operators stay operators where the target has both."""
+        return sorted(rows, key=lambda row: 0 if row.form == op.spelling.form and row.form in ("method", "operator", "property") else 1)
+
+    def _spell(self, row: Spelling, op: BoundOp) -> cst.BaseExpression:
+        for name, value in row.where.items():
+            allowed = value if isinstance(value, list) else [value]
+            actual = self._value(op.arguments.get(name))
+            if not any(same_value(actual, option) for option in allowed):
+                raise CannotWrite(f"{row.path} holds only for {name}={value}")
+        if row.form == "means":
+            return self._expand(row.path, op)
+        if row.form == "operator":
+            return self._operator(row, op)
+        self._check_expressible(row, op)
+        receiver: Argument | None = None
+        if row.form in ("method", "property"):
+            receiver = op.arguments[op.op.parameters[0].name]
+            node = self._node(receiver, op.op.parameters[0].name, row)
+            if row.form == "property":
+                return cst.Attribute(parenthesized(node), cst.Name(row.attribute))
+            function: cst.BaseExpression = cst.Attribute(parenthesized(node), cst.Name(row.attribute))
+        else:
+            function = self._function(row)
+        return self._call(function, self._arguments(row, op), op)
+
+    def _function(self, row: Spelling) -> cst.BaseExpression:
+        try:
+            return self.context.reference(row.path)
+        except KeyError as error:
+            raise CannotWrite(str(error.args[0])) from None
+
+    def _value(self, argument: Argument | None) -> Any:
+        if isinstance(argument, Constant):
+            return argument.value
+        return literal(argument.node) if isinstance(argument, Given) else MISSING
+
+    def _check_expressible(self, row: Spelling, op: BoundOp) -> None:
+        """Every argument that differs from the hub's default needs a parameter of the row."""
+        mentioned = {parameter.hub for parameter in row.parameters}
+        if row.form in ("method", "property"):
+            mentioned.add(op.op.parameters[0].name)
+        for name, argument in op.arguments.items():
+            if name in mentioned or name in row.where:
+                continue
+            hub = op.op.parameter(name)
+            if hub is None or not same_value(self._value(argument), hub.default):
+                raise CannotWrite(f"{row.path} cannot express the argument {name}")
+
+    def _arguments(self, row: Spelling, op: BoundOp) -> list[cst.Arg]:
+        arguments: list[cst.Arg] = []
+        positional = True
+        for parameter in row.parameters:
+            if parameter.hub in (REFUSE, DROP):
+                positional = False
+                continue
+            if parameter.hub == CONTEXT:
+                supplied = self._supply(row, op, parameter)
+                if supplied is None:
+                    positional = False
+                    continue
+                keyword = parameter.passing is Passing.KEYWORD_ONLY or not positional
+                arguments.append(keyword_argument(parameter.name, supplied) if keyword else cst.Arg(supplied))
+                continue
+            argument = op.arguments.get(parameter.hub)
+            if argument is None or self._is_default(argument, parameter, row):
+                positional = positional and parameter.passing is Passing.VARIADIC
+                continue
+            if parameter.passing is Passing.VARIADIC:
+                arguments.extend(self._variadic(argument, row))
+                continue
+            arguments.append(self._argument(argument, parameter, row, positional))
+        return arguments
+
+    def _supply(self, row: Spelling, op: BoundOp, parameter: SpellingParameter) -> cst.BaseExpression | None:
+        for supplier in self.suppliers:
+            supplied = supplier(self.context, op, parameter)
+            if supplied is not None:
+                return supplied
+        if parameter.default is MISSING:
+            raise CannotWrite(f"no {parameter.name} is at hand for {row.path}; pass one in")
+        return None
+
+    def _is_default(self, argument: Argument, parameter: SpellingParameter, row: Spelling) -> bool:
+        if isinstance(argument, Collected):
+            return False
+        if isinstance(argument, Given) or parameter.default is MISSING:
+            return False
+        return same_value(own_value(row, parameter.hub, argument.value), parameter.default)
+
+    def _argument(self, argument: Argument, parameter: SpellingParameter, row: Spelling, positional: bool) -> cst.Arg:
+        node = self._node(argument, parameter.hub, row)
+        by_keyword = parameter.passing is Passing.KEYWORD_ONLY or not positional or parameter.default is not MISSING
+        if parameter.passing is Passing.POSITIONAL_ONLY:
+            if not positional:
+                raise CannotWrite(f"{row.path} takes {parameter.name} by position only")
+            by_keyword = False
+        base = argument.argument if isinstance(argument, Given) and argument.argument is not None else cst.Arg(node)
+        if by_keyword:
+            made = keyword_argument(parameter.name, node)
+            return base.with_changes(value=node, keyword=made.keyword, equal=made.equal)
+        return base.with_changes(value=node, keyword=None, equal=cst.MaybeSentinel.DEFAULT)
+
+    def _variadic(self, argument: Argument, row: Spelling) -> list[cst.Arg]:
+        if isinstance(argument, Collected):
+            return [one.with_changes(value=self.context.rewrite(one.value)) for one in argument.arguments]
+        if isinstance(argument, Constant):
+            return [cst.Arg(literal_node(argument.value))]
+        node = self.context.rewrite(argument.node)
+        if isinstance(node, (cst.Tuple, cst.List)) and row.form == "method":
+            return [cst.Arg(element.value, star="*" if isinstance(element, cst.StarredElement) else "") for element in node.elements]  # fmt: skip
+        if row.form == "method":
+            return [cst.Arg(node)]
+        return [cst.Arg(operand(node), star="*")]
+
+    def _node(self, argument: Argument, hub: str, row: Spelling) -> cst.BaseExpression:
+        """The rewritten expression of an argument, enumerations translated."""
+        if isinstance(argument, Constant):
+            value = own_value(row, hub, argument.value)
+            if isinstance(value, Opaque):
+                return self.context.reference(value.text)
+            return self._dtype(row.op, hub, value) or literal_node(value)
+        if isinstance(argument, Collected):
+            return self._collected(argument)
+        mapping = row.values.get(hub)
+        if mapping:
+            value = literal(argument.node)
+            if value is MISSING:
+                raise CannotWrite(f"the value of {hub} must be written as a literal")
+            if value in mapping:
+                return literal_node(mapping[value])
+        node: cst.BaseExpression = self.context.rewrite(argument.node)
+        if isinstance(node, cst.GeneratorExp) and not node.lpar:
+            return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+        return node
+
+    def _dtype(self, op: str, hub: str, value: Any) -> cst.BaseExpression | None:
+        """An element type that a row fixes is written as the target's object, not as a string."""
+        parameter = self.context.tables.hub[op].parameter(hub) if op in self.context.tables.hub else None
+        if parameter is None or parameter.kind != "dtype" or not isinstance(value, str):
+            return None
+        spellings = self.context.target.fact("dtypes", value)
+        if not spellings:
+            raise CannotWrite(f"{self.context.target.name} has no element type {value}")
+        return self.context.reference(spellings[0] if isinstance(spellings, list) else spellings)
+
+    def _collected(self, argument: Collected) -> cst.BaseExpression:
+        """Variadic arguments as one value: `f(2, 3)` gives a tuple, `f(shape)` the shape itself."""
+        arguments = argument.arguments
+        if len(arguments) == 1 and not arguments[0].star:
+            value = self.context.type_of(arguments[0].value)
+            node = self.context.rewrite(arguments[0].value)
+            if not (isinstance(value, Scalar) and value.kind == "int"):
+                return node  # type: ignore[no-any-return]
+            return as_tuple([node])
+        if len(arguments) == 1:
+            return self.context.rewrite(arguments[0].value)  # type: ignore[no-any-return]
+        elements: list[cst.BaseElement] = [
+            cst.StarredElement(self.context.rewrite(one.value)) if one.star else cst.Element(self.context.rewrite(one.value))
+            for one in arguments
+        ]
+        return cst.Tuple(elements)
+
+    def _operator(self, row: Spelling, op: BoundOp) -> cst.BaseExpression:
+        names = operator_operands(row.path)
+        for name, argument in op.arguments.items():
+            hub = op.op.parameter(name)
+            if name not in names and (hub is None or not same_value(self._value(argument), hub.default)):
+                raise CannotWrite(f"the operator cannot express the argument {name}")
+        if isinstance(op.node, (cst.BinaryOperation, cst.UnaryOperation, cst.Comparison)) and op.spelling.path == row.path:
+            return op.node
+        nodes = {name: self._node(op.arguments[name], name, row) for name in names}
+        template = row.path
+        for name in names:
+            template = _replace_word(template, name)
+        result: cst.BaseExpression = self.context.expression(template, **nodes)
+        return result.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+    def _call(self, function: cst.BaseExpression, arguments: list[cst.Arg], op: BoundOp) -> cst.BaseExpression:
+        """A call that keeps the line breaks and comments of the original call."""
+        made = call(function, arguments)
+        if isinstance(op.node, cst.Call):
+            return made.with_changes(
+                lpar=op.node.lpar,
+                rpar=op.node.rpar,
+                whitespace_before_args=op.node.whitespace_before_args if arguments else cst.SimpleWhitespace(""),
+            )
+        return made
+
+    def _expand(self, means: str, op: BoundOp) -> cst.BaseExpression:
+        """An op in terms of others: a hub expression, or one over the target's qualified names."""
+        tree = _parse(means)
+        uses: dict[str, int] = {}
+        for part in ast.walk(tree):
+            if isinstance(part, ast.Name):
+                uses[part.id] = uses.get(part.id, 0) + 1
+        for name, argument in op.arguments.items():
+            if uses.get(name, 0) > 1 and isinstance(argument, Given) and not is_cheap(argument.node):
+                raise CannotWrite(f"the argument {name} would be evaluated more than once; give it a name first")
+            hub = op.op.parameter(name)
+            if name not in uses and (hub is None or not same_value(self._value(argument), hub.default)):
+                raise CannotWrite(f"{op.op.name} cannot express the argument {name} here")
+        return _Expansion(self, op).build(tree)
+
+
+class _Expansion:
+    """Turns the expression of a `means` into nodes."""
+
+    def __init__(self, writer: OpWriter, op: BoundOp) -> None:
+        self.writer = writer
+        self.op = op
+
+    def build(self, tree: ast.expr) -> cst.BaseExpression:
+        simplified = self._simplify(tree)
+        if simplified is not None:
+            return self.build(simplified)
+        match tree:
+            case ast.Name(id=name) if name in self.op.arguments:
+                return self.writer._node(self.op.arguments[name], name, self.op.spelling)
+            case ast.Call(func=ast.Name(id=name)) if name in self.writer.context.tables.hub:
+                return self._nested(tree, self.writer.context.tables.hub[name])
+        return self._generic(tree)
+
+    def _simplify(self, tree: ast.expr) -> ast.expr | None:
+        """`1 * x`, `x * 1` and `x + 0` from defaults are not written."""
+        if not isinstance(tree, ast.BinOp):
+            return None
+        left, right = self._constant(tree.left), self._constant(tree.right)
+        if isinstance(tree.op, ast.Mult):
+            return tree.right if left in (1,) and left is not True else tree.left if right in (1,) and right is not True else None
+        if isinstance(tree.op, (ast.Add, ast.Sub)) and right == 0 and right is not False:
+            return tree.left
+        return None
+
+    def _constant(self, tree: ast.expr) -> Any:
+        if isinstance(tree, ast.Name):
+            argument = self.op.arguments.get(tree.id)
+            if isinstance(argument, Constant):
+                return argument.value
+        return None
+
+    def _generic(self, tree: ast.expr) -> cst.BaseExpression:
+        """Any other expression: its direct parts are built, the rest is kept as written."""
+        nodes: dict[str, Any] = {}
+        outer = self
+
+        class Holes(ast.NodeTransformer):
+            def visit_Name(self, node: ast.Name) -> ast.expr:
+                return outer._hole(node, nodes) if node.id in outer.op.arguments else node
+
+            def visit_Call(self, node: ast.Call) -> ast.AST:
+                if isinstance(node.func, ast.Name) and node.func.id in outer.writer.context.tables.hub:
+                    return outer._hole(node, nodes)
+                return self.generic_visit(node)
+
+            def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+                if outer._simplify(node) is not None:
+                    return outer._hole(node, nodes)
+                return self.generic_visit(node)
+
+        text = ast.unparse(Holes().visit(ast.parse(ast.unparse(tree), mode="eval").body))
+        for name in nodes:
+            text = _replace_word(text, name)
+        result: cst.BaseExpression = self.writer.context.expression(text, **nodes)
+        if not is_atom(result) and isinstance(result, (cst.BinaryOperation, cst.UnaryOperation, cst.Comparison, cst.IfExp)):
+            return result.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+        return result
+
+    def _hole(self, tree: ast.expr, nodes: dict[str, Any]) -> ast.Name:
+        name = f"part{len(nodes)}_"
+        nodes[name] = self.build(tree)
+        return ast.Name(name, ast.Load())
+
+    def _nested(self, tree: ast.expr, hub: HubOp) -> cst.BaseExpression:
+        """A call of another hub op inside `means`."""
+        assert isinstance(tree, ast.Call)
+        arguments: dict[str, Argument] = {}
+        positional = [p for p in hub.parameters if p.passing is not Passing.KEYWORD_ONLY]
+        pairs = [(p.name, value) for p, value in zip(positional, tree.args, strict=False)]
+        pairs += [(keyword.arg or "", keyword.value) for keyword in tree.keywords]
+        made: dict[cst.CSTNode, cst.BaseExpression] = {}
+        for name, value in pairs:
+            if isinstance(value, ast.Name) and value.id in self.op.arguments:
+                arguments[name] = self.op.arguments[value.id]
+                continue
+            try:
+                arguments[name] = Constant(ast.literal_eval(value))
+            except ValueError:
+                node = self.build(value)
+                made[node] = node
+                arguments[name] = Given(node)
+        for parameter in hub.parameters:
+            arguments.setdefault(parameter.name, Constant(parameter.default))
+        spelling = Spelling(hub.name, self.op.spelling.framework, "means", hub.name)
+        known = self.writer.context.engine
+        assert known is not None
+        known.memo.update(made)  # type: ignore[attr-defined]
+        result = self.writer.write(BoundOp(hub, spelling, arguments, self.op.node, self.op.api))
+        if isinstance(result, Refusal):
+            raise CannotWrite(result.reason)
+        return result.with_changes(lpar=[], rpar=[]) if isinstance(result, cst.Call) else result
+
+
+@functools.cache
+def _parse(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def _replace_word(text: str, name: str) -> str:
+    """`name` as a placeholder wherever it stands as a name of its own."""
+    tree = ast.parse(text, mode="eval")
+    spots = sorted(
+        (node.col_offset for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name), reverse=True
+    )
+    for start in spots:
+        text = text[:start] + "{" + name + "}" + text[start + len(name) :]
+    return text if spots else text
+
+
+def is_cheap(node: cst.BaseExpression) -> bool:
+    """Whether evaluating an expression twice costs and changes nothing: names, attributes, literals."""
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    return isinstance(node, cst.Name) or literal(node) is not MISSING
+
+
+def own_value(row: Spelling, hub: str, value: Any) -> Any:
+    """A hub enumeration value in the framework's own words."""
+    mapping = row.values.get(hub)
+    if not mapping:
+        return value
+    try:
+        return mapping.get(value, value)
+    except TypeError:
+        return value
+
+
+def same_value(first: Any, second: Any) -> bool:
+    """Equality of defaults as values: 0 and 0.0 are the same, 0 and False are not; tuples equal lists."""
+    if first is MISSING or second is MISSING:
+        return False
+    if isinstance(first, bool) != isinstance(second, bool):
+        return False
+    if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
+        return list(first) == list(second)
+    return bool(first == second)
