@@ -1,0 +1,34 @@
+"""Reductions with torch's choice of value and index."""
+
+import numpy as np
+
+
+def max_with_indices(x, axis: int, keepdims: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Largest values along `axis` and where the first of them stands."""
+    return np.max(x, axis, keepdims=keepdims), np.argmax(x, axis, keepdims=keepdims)
+
+
+def min_with_indices(x, axis: int, keepdims: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest values along `axis` and where the first of them stands."""
+    return np.min(x, axis, keepdims=keepdims), np.argmin(x, axis, keepdims=keepdims)
+
+
+def aminmax(x, axis: int | None = None, keepdims: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest values."""
+    return np.min(x, axis, keepdims=keepdims), np.max(x, axis, keepdims=keepdims)
+
+
+def std_mean(x, axis=None, correction=0, keepdims: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Standard deviation, divided by `n - correction`, and mean."""
+    return np.std(x, axis, ddof=correction, keepdims=keepdims), np.mean(x, axis, keepdims=keepdims)
+
+
+def var_mean(x, axis=None, correction=0, keepdims: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Variance, divided by `n - correction`, and mean."""
+    return np.var(x, axis, ddof=correction, keepdims=keepdims), np.mean(x, axis, keepdims=keepdims)
+
+
+def median(x) -> np.ndarray:
+    """The median, the **lower** of the two middle values for an even number."""
+    x = np.asarray(x)
+    return np.sort(x, axis=None)[(x.size - 1) // 2]
