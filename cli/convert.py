@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..rewriter.helper_merge import join_helpers
 from ..rewriter.problems import InputError, Problem
-from ..rewriter.tree import SourceTree, discover
+from ..rewriter.tree import SourceTree, discover, is_excluded
 from . import show
 from .settings import Settings, load_settings
 
@@ -63,9 +64,7 @@ class Job:
     def problems(self) -> list[Problem]:
         """What kept files from being read or converted."""
         failed = [record for record in self.report.files if record.status == "failed"]
-        return self.tree.problems + [
-            Problem(self.tree.display(record.path), record.reason, "left as it is") for record in failed
-        ]
+        return self.tree.problems + [failure(self.tree.display(record.path), record.reason) for record in failed]
 
 
 def run(request: Request) -> int:
@@ -102,6 +101,29 @@ def run(request: Request) -> int:
     show.print_problems(problems)
     show.print_result(request, jobs, placement, report, time.perf_counter() - started)
     return exit_code(request, report, problems, any(job.changed for job in jobs), agrees)
+
+
+def failure(path: str, reason: str) -> Problem:
+    """A file that could not be converted; reasons end in `; what to do`."""
+    what, separator, remedy = reason.rpartition("; ")
+    return Problem(path, what, f"{remedy} (left as it was)") if separator else Problem(path, reason, "left as it was")
+
+
+def convert_path(path: Path, source: str | None, target: str, out: Path | None) -> Report:
+    """What `ivy_convert.convert_tree` does: convert `path` into `out` (default: beside it) and return the report.
+
+    Raises InputError for input that cannot be read and for an output that exists.
+    """
+    from .placement import Placement
+
+    request = with_settings(Request((path,), target=target, source=source, out=out), load_settings(path))
+    placement = Placement.of(request)
+    tree = discover([path], load_settings(path).exclude)
+    placement.require_room(tree)
+    job = convert_tree(tree, request)
+    if job.report.source:
+        placement.write(job)
+    return job.report
 
 
 def check_combination(request: Request) -> None:
@@ -151,18 +173,44 @@ def convert_tree(tree: SourceTree, request: Request) -> Job:
     source = request.source or repository.detect_source(tree.files)
     if source is None or source == target:
         return Job(tree, Report("", target), dict(tree.files))
-    filters = {name: value for name in ("select", "ignore") if (value := getattr(request, name))}
     with show.progress(len(tree.files), sum(map(len, tree.files.values()))) as advance:
-        result = repository.convert_files(
-            tree.files, source, target, jobs=processes(tree, request), on_file=advance, **filters
-        )
-    contents = {**tree.files, **result.files, **result.helpers}
+        result = repository.convert_files(tree.files, source, target, jobs=processes(tree, request), on_file=advance)
+    report, files = without_deselected(tree, result.report, result.files, request)
+    contents = {**tree.files, **files}
+    for key, content in result.helpers.items():
+        contents[key] = join_helpers(tree.place(key), tree.files.get(key), content, request.force)
     if tree.is_folder:
         from .dependency_files import follow
 
         contents |= follow(tree, contents, source, target)
     changed = frozenset(key for key, content in contents.items() if content != original_content(tree, key))
-    return Job(tree, result.report, contents, changed, frozenset(result.helpers))
+    return Job(tree, report, contents, changed, frozenset(result.helpers))
+
+
+def without_deselected(
+    tree: SourceTree, report: Report, files: dict[str, bytes], request: Request
+) -> tuple[Report, dict[str, bytes]]:
+    """The result with every file that --select and --ignore leave out as it was."""
+    from ..rewriter.report import FileRecord, Report
+
+    left = {
+        key
+        for key in tree.files
+        if (request.select and not is_excluded(key, request.select)) or is_excluded(key, request.ignore)
+    }
+    if not left:
+        return report, files
+    records = [
+        FileRecord(record.path, "skipped", "left out by --select or --ignore", record.lines)
+        if record.path in left and record.status == "converted"
+        else record
+        for record in report.files
+    ]
+    sites = [site for site in (*report.converted, *report.review, *report.unsupported) if site.path not in left]
+    return (
+        Report.of(report.source, report.target, records, sites),
+        {key: tree.files[key] if key in left else content for key, content in files.items()},
+    )
 
 
 def original_content(tree: SourceTree, key: str) -> bytes | None:

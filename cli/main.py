@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,8 +78,8 @@ def cli() -> None:
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Write a .json, .md, .html or .sarif.")
 @click.option("--strict", is_flag=True, default=None, help="Exit 1 if anything is left over or needs review.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Number of processes (default: by size).")
-@click.option("--select", multiple=True, metavar="NAME", help="Only these rules, operations or APIs (patterns).")
-@click.option("--ignore", multiple=True, metavar="NAME", help="Leave these rules, operations or APIs alone.")
+@click.option("--select", multiple=True, metavar="PATTERN", help="Convert only these files, such as 'models/*'.")
+@click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave these files as they are, such as 'tests/*'.")
 @click.option("--force", is_flag=True, help="Overwrite the output; rewrite in place over uncommitted changes.")
 def convert(**arguments: Any) -> None:
     """Convert files and folders (the default command)."""
@@ -163,8 +165,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo("ivy-convert: interrupted: your files are as they were", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone (`| head`); there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone, as with `| head`
         sys.exit(0)
+    except Exception:
+        traceback.print_exc()
+        click.echo("ivy-convert: failed through a mistake of its own: please report the lines above", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

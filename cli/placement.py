@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..rewriter.helper_merge import join_helpers
 from ..rewriter.placing import create_folder, merge_folder, replace_files, require_free
 from ..rewriter.problems import InputError
 from ..rewriter.tree import SourceTree
@@ -83,7 +84,7 @@ class Placement:
         """Write what the job became; nothing is touched if any part of it fails."""
         tree = job.tree
         if self.request.in_place:
-            replace_files({tree.place(key): self.joined(job, tree.place(key), key) for key in job.changed})
+            replace_files({tree.place(key): job.contents[key] for key in job.changed})
         elif self.is_single_file(tree):
             self.write_file(job)
         elif self.destination(tree).is_dir() and any(self.destination(tree).iterdir()):
@@ -97,17 +98,6 @@ class Placement:
         contents = {destination: job.contents[key]}
         for helper in set(job.contents) - set(job.tree.files):
             place = destination.parent / helper
-            contents[place] = self.joined(job, place, helper)
+            existing = place.read_bytes() if place.is_file() else None
+            contents[place] = join_helpers(place, existing, job.contents[helper], self.request.force)
         replace_files(contents, {destination: self.only_file(job.tree)})
-
-    def joined(self, job: Job, place: Path, key: str) -> bytes:
-        """The content for `place`: a helper module that stands there already keeps its other helpers."""
-        content = job.contents[key]
-        if key not in job.helpers or not place.is_file():
-            return content
-        from ..rewriter.helper_merge import is_helper_module, merge_helpers
-
-        existing = place.read_bytes()
-        if not is_helper_module(existing, content) and not self.request.force:
-            raise InputError(place, "is no helper module of ours", "rename it, choose another -o, or pass --force")
-        return merge_helpers(existing, content) if is_helper_module(existing, content) else content

@@ -223,13 +223,14 @@ def writing_errors(place: Path) -> Iterator[None]:
 
 def require_free(out: Path, tree: SourceTree, force: bool) -> None:
     """Raise InputError if writing the folder `out` would touch the source or, unless forced, what stands there."""
-    resolved, root = out.resolve(), tree.root.resolve()
-    if resolved == root:
-        raise InputError(out, "output is the source itself", "choose another -o, or use --in-place")
-    if resolved.is_relative_to(root):
-        raise InputError(out, "output lies inside the source", "choose a folder outside of it with -o")
-    if root.is_relative_to(resolved):
-        raise InputError(out, "output holds the source", "choose a folder beside the source with -o")
+    resolved = out.resolve()
+    for source in (path.resolve() for path in tree.given):
+        if resolved == source or (source.is_file() and resolved == tree.root.resolve()):
+            raise InputError(out, "output is the source itself", "choose another -o, or use --in-place")
+        if resolved.is_relative_to(source):
+            raise InputError(out, "output lies inside the source", "choose a folder outside of it with -o")
+        if source.is_dir() and source.is_relative_to(resolved):
+            raise InputError(out, "output holds the source", "choose a folder beside the source with -o")
     if out.is_symlink() and not out.exists():
         raise InputError(out, "is a symbolic link to nothing", "choose another -o")
     if out.exists() and not out.is_dir():
