@@ -144,7 +144,7 @@ def print_sites(title: str, sites: Sequence[Site], display: Callable[[str], str]
 
 def summary_lines(report: Report, seconds: float) -> list[str]:
     """Files, sites converted, to review, left, seconds."""
-    counts = {status: 0 for status in ("converted", "unchanged", "skipped", "failed")}
+    counts = dict.fromkeys(("converted", "unchanged", "skipped", "failed"), 0)
     for record in report.files:
         counts[record.status] += 1
     files = ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "none"

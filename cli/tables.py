@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from ..rewriter.problems import InputError
+from ..rewriter.signature import MISSING
 from ..rewriter.table_loader import API_MAPS, TableError, load_tables, parse_tables
 from ..rewriter.tables import REFUSE, Spelling, Tables
-from ..rewriter.signature import MISSING
 
 
 def explain_command(name: str, target: str | None) -> int:
