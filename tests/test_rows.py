@@ -1,0 +1,135 @@
+"""Tests generated from the tables: `pytest tests/test_rows.py -k topk`. Nobody writes one by hand.
+
+For every row: its signature against the installed library, read-write-read, and numbers: the op called in torch in
+each of its spellings, converted, run, compared.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from .row_running import InvalidCall, compare, compare_gradients, run_jax, run_numpy, run_torch
+from .row_samples import Sample, make_sample, sample_texts, spell
+
+import ivy_convert
+from ivy_convert.rewriter.table_loader import load_tables
+from ivy_convert.rewriter.tables import CONTEXT, HubOp, Spelling
+
+TABLES = load_tables()
+OPS = [name for name, op in TABLES.hub.items() if not op.is_layer and name in TABLES.frameworks["torch"].by_op]
+PLAIN_OPS = [name for name in OPS if not TABLES.hub[name].random]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call in one spelling."""
+
+    name: str
+    text: str
+    row: Spelling
+    sample: Sample
+
+    @property
+    def source(self) -> str:
+        parameters = ", ".join(f"{name}: Tensor" for name in self.sample.arrays)
+        return f"def {self.name}({parameters}):\n    return {self.text}\n"
+
+
+@functools.cache
+def torch_cases(op_name: str) -> tuple[Case, ...]:
+    """Every sample of an op in every torch spelling that can express it."""
+    op = TABLES.hub[op_name]
+    found: dict[tuple[str, str], Case] = {}
+    samples = [make_sample(op, text) for text in sample_texts(op)]
+    for row in TABLES.frameworks["torch"].by_op[op_name]:
+        for sample in samples:
+            text = spell(TABLES.frameworks["torch"], op, row, sample)
+            if text is not None and (sample.text, text) not in found:
+                found[sample.text, text] = Case(f"case_{len(found)}", text, row, sample)
+    return tuple(found.values())
+
+
+@dataclass(frozen=True)
+class Converted:
+    """The functions before and after, their converted text, and the reasons for those left as they were."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    texts: dict[str, str]
+    refused: dict[str, str]
+
+
+def convert_cases(cases: tuple[Case, ...], target: str) -> Converted:
+    """All cases in one source through the public API."""
+    header = "import torch\nfrom torch import Tensor\n\n\n"
+    code = header + "\n\n".join(case.source for case in cases)
+    result = ivy_convert.convert_source(code, "torch", target, "cases.py")
+    first_line = header.count("\n") + 1
+    by_line = {first_line + 4 * index + 1: case.name for index, case in enumerate(cases)}
+    refused = {by_line[site.line]: site.reason for site in result.report.unsupported if site.line in by_line}
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    exec(compile(code, "cases.py", "exec"), before)
+    exec(compile(result.code, "cases_converted.py", "exec"), after)
+    bodies = {part.partition("(")[0]: part.partition(":\n")[2] for part in result.code.split("\ndef ")[1:]}
+    return Converted(before, after, bodies, refused)
+
+
+def may_refuse(op: HubOp, target: str) -> bool:
+    """Whether the target's rows say honestly that some or all of this op cannot be expressed."""
+    rows = TABLES.frameworks[target].by_op.get(op.name, ())
+    if target != "jax":
+        return True
+    return any(row.form == "unsupported" for row in rows)
+
+
+def check(case: Case, converted: Converted, target: str, known: dict[tuple[str, str], Any]) -> str:
+    """What differs between torch and the converted case, or ''. Equal converted code runs once."""
+    results, followed, gradients = run_torch(converted.before[case.name], case.sample.arrays)
+    function = converted.after[case.name]
+    if target == "numpy":
+        return compare(results, run_numpy(function, case.sample.arrays))
+    key = (case.sample.text, converted.texts[case.name])
+    if key not in known:
+        known[key] = run_jax(function, case.sample.arrays, followed)
+    other, other_gradients = known[key]
+    difference = compare(results, other)
+    if not difference and gradients is not None and other_gradients is not None:
+        difference = compare_gradients(gradients, other_gradients)
+    return difference
+
+
+@pytest.mark.parametrize("target", ["jax", "numpy"])
+@pytest.mark.parametrize("op_name", PLAIN_OPS)
+def test_numbers(op_name: str, target: str) -> None:
+    op = TABLES.hub[op_name]
+    cases = torch_cases(op_name)
+    if target not in ("jax",) and op_name not in TABLES.frameworks[target].by_op:
+        pytest.skip(f"{target} has no row for {op_name}")
+    if not cases:
+        pytest.skip("no sample of this op is an array expression")
+    converted = convert_cases(cases, target)
+    failures, valid = [], set()
+    known: dict[tuple[str, str], Any] = {}
+    for case in cases:
+        if case.name in converted.refused:
+            if not may_refuse(op, target):
+                failures.append(f"{case.text} is refused: {converted.refused[case.name]}")
+            valid.add(case.row.location + case.row.path)
+            continue
+        try:
+            difference = check(case, converted, target, known)
+        except InvalidCall:
+            continue
+        except Exception as error:
+            difference = f"{type(error).__name__}: {error}"
+        valid.add(case.row.location + case.row.path)
+        if difference:
+            failures.append(f"{case.text} [{case.sample.text}] → {converted.texts[case.name].strip()}: {difference}")
+    for row in {case.row.location + case.row.path: case.row for case in cases}.values():
+        if row.location + row.path not in valid:
+            failures.append(f"{row.path}: torch refuses every sample")
+    assert not failures, "\n".join(failures)
