@@ -227,7 +227,8 @@ def processes(tree: SourceTree, request: Request) -> int:
         return request.jobs
     if sum(map(len, tree.files.values())) < PARALLEL_BYTES:
         return 1
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, len(tree.files))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores or 1, len(tree.files))
 
 
 def merge_reports(reports: Iterable[tuple[SourceTree, Report]]) -> Report:

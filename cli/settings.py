@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def load_settings(start: Path) -> Settings:
 
 def find_file(start: Path) -> Path | None:
     """The nearest pyproject.toml with our table, upwards from `start` to the top of its git repository."""
-    here = start.resolve()
+    here = Path(os.path.abspath(start))
     for folder in [here, *here.parents]:
         file = folder / "pyproject.toml"
         if file.is_file() and read_table(file):

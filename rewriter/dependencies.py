@@ -297,6 +297,7 @@ def requirement_holders(module: ast.Module) -> Iterator[ast.expr]:
             names |= {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
             yield node.value
     for node in ast.walk(module):
-        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.List, ast.Tuple, ast.Dict)):
-            if any(isinstance(target, ast.Name) and target.id in names for target in node.targets):
-                yield node.value
+        if not (isinstance(node, ast.Assign) and isinstance(node.value, (ast.List, ast.Tuple, ast.Dict))):
+            continue
+        if any(isinstance(target, ast.Name) and target.id in names for target in node.targets):
+            yield node.value

@@ -39,7 +39,8 @@ def merge_helpers(existing: bytes, new: bytes) -> bytes:
     except SyntaxError:
         return new
     known = {name for statement in fresh.body for name in names_of(statement)}
-    imports, definitions = [], []
+    imports: list[str] = []
+    definitions: list[str] = []
     for statement in old.body:
         if names_of(statement) and not set(names_of(statement)) <= known:
             place = imports if isinstance(statement, (ast.Import, ast.ImportFrom)) else definitions

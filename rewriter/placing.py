@@ -105,13 +105,12 @@ def replace_files(contents: Mapping[Path, bytes], modes: Mapping[Path, Path] | N
                 staged[place] = stage(place, content, like.get(place, place))
         swap(staged)
     except BaseException:
+        for temporary in staged.values():
+            temporary.unlink(missing_ok=True)
         for folder in reversed(made):
             if not any(folder.iterdir()):
                 folder.rmdir()
         raise
-    finally:
-        for temporary in staged.values():
-            temporary.unlink(missing_ok=True)
 
 
 def require_writable(place: Path) -> None:
