@@ -1,0 +1,44 @@
+"""Runs original and converted code side by side and says where, and by how much, they differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .comparison import Comparison, StageResult, render_table
+    from .harness import verify
+    from .problems import VerifyError, WeightMismatch
+    from .transfer import axis_permutation, transfer_weights
+    from .weights import convert_checkpoint
+
+_HOMES = {
+    "Comparison": "comparison",
+    "StageResult": "comparison",
+    "render_table": "comparison",
+    "verify": "harness",
+    "VerifyError": "problems",
+    "WeightMismatch": "problems",
+    "axis_permutation": "transfer",
+    "transfer_weights": "transfer",
+    "convert_checkpoint": "weights",
+}
+__all__ = [
+    "Comparison",
+    "StageResult",
+    "VerifyError",
+    "WeightMismatch",
+    "axis_permutation",
+    "convert_checkpoint",
+    "render_table",
+    "transfer_weights",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: a conversion without verification must not pay for this package."""
+    if name not in _HOMES:
+        raise AttributeError(name)
+    from importlib import import_module
+
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

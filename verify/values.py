@@ -156,7 +156,7 @@ class Encoder:
         return None
 
     def _importable(self, value: Any) -> bool:
-        return "<" not in type(value).__qualname__ and type(value).__module__ != "__main__"
+        return "<" not in type(value).__qualname__
 
     def _object(self, value: Any) -> Json:
         if isinstance(value, Path):

@@ -1,0 +1,251 @@
+"""The verification from end to end: record, run both sides, compare, locate."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .comparison import Comparison, StageResult, ordered
+from .inputs_object import write_inputs
+from .locating import first_diverging
+from .process import Ended, Side, run_worker
+from .results import Measured, Runs, merged, results_of_case
+from .sources import CodeBase, choose_frameworks, is_test, locate, working_copy
+from .spec import compare_spec
+from .values import Json
+
+SECONDS_PER_STAGE = 120.0
+# Packages that belong to a framework and must not be needed after a conversion away from it.
+PACKAGES = {"torch": ("torch", "torchvision", "torchaudio"), "tensorflow": ("tensorflow", "keras"), "jax": ("jax", "flax", "optax")}
+
+
+def verify(
+    original: Any,
+    converted: Any,
+    inputs: Any = None,
+    device: str = "cpu",
+    *,
+    source: str | None = None,
+    target: str | None = None,
+    timeout: float = 600.0,
+    tests: bool = True,
+    original_python: str | None = None,
+    converted_python: str | None = None,
+) -> Comparison:
+    """Run original and converted side by side and compare names, outputs, gradients and training.
+
+    original, converted: two files, two repository folders, or two live objects (functions, classes, module
+        instances or module objects with a source file).
+    inputs: a Python file that defines `inputs()`, or the dict itself: name -> (constructor's keyword arguments,
+        arguments of the call) for a class, name -> arguments of the call for a function. Without it the
+        repository's own tests, its entry point and annotations are asked, in this order.
+    device: `cpu`, `cuda` or `tpu`.
+    source, target: the frameworks, where the imports do not tell.
+    timeout: seconds that one process may take.
+    tests: whether to run the repository's own tests on the converted side.
+    original_python, converted_python: interpreters, where the frameworks live in environments of their own.
+
+    Raises:
+        VerifyError: nothing can be run: no such path, framework or device.
+    """
+    theirs, ours = locate(original), locate(converted)
+    frameworks = choose_frameworks(theirs, ours)
+    source, target = source or frameworks[0], target or frameworks[1]
+    absent = tuple(name for name in PACKAGES.get(source, ()) if source != target)
+    with tempfile.TemporaryDirectory(prefix="ivy-verify-") as name:
+        folder = Path(name).resolve()
+        run = _Run(
+            Side(working_copy(theirs, folder / "original", theirs.path.name), source, original_python or sys.executable),
+            Side(
+                working_copy(ours, folder / "converted", theirs.path.name),
+                target,
+                converted_python or sys.executable,
+                absent,
+            ),
+            folder,
+            device,
+            timeout,
+        )
+        stages, notes = run.all_stages(write_inputs(inputs, folder), tests)
+    return Comparison(str(theirs.path), str(ours.path), device, ordered(stages), tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The two sides of a verification and where its files go."""
+
+    original: Side
+    converted: Side
+    folder: Path
+    device: str
+    timeout: float
+
+    def all_stages(self, inputs: Path | None, tests: bool) -> tuple[list[StageResult], list[str]]:
+        """Every stage, and remarks for the reader."""
+        stages = list(self._spec())
+        recorded, notes = self._record(inputs)
+        cases = [case for case in recorded["cases"] if self._wanted(case["qualname"])]
+        refused = {name: why for name, why in recorded["refused"].items() if self._wanted(name.partition(":")[2])}
+        stages += self._cases(recorded["cases"], [index for index, case in enumerate(recorded["cases"]) if case in cases])
+        have = {case["subject"] for case in cases}
+        stages += [
+            StageResult("forward", name, "skipped", reason=f"could not be recorded: {why}")
+            for name, why in sorted(refused.items())
+            if name not in have
+        ]
+        if not cases:
+            notes.append("no inputs were found: give an --inputs file (see the documentation of `verify`)")
+        if tests and recorded["outcomes"]:
+            stages += self._own_tests(recorded["outcomes"])
+        return stages, notes
+
+    def _wanted(self, qualname: str) -> bool:
+        only = self.original.code.only
+        return not only or qualname.partition(".")[0] in only
+
+    # --- spec ---------------------------------------------------------------------------------------------
+
+    def _known(self) -> dict[str, str]:
+        """Names of the original's modules -> names of the converted's."""
+        theirs, ours = self.original.code.modules, self.converted.code.modules
+        if self.original.code.is_file and self.converted.code.is_file:
+            return dict(zip(theirs, ours))
+        return {name: name for name in theirs}
+
+    def _spec(self) -> Iterable[StageResult]:
+        only = dict(zip(self.original.code.only, self.converted.code.only))
+        for name, there in self._known().items():
+            if not is_test(name):
+                file = self.converted.code.modules.get(there)
+                yield compare_spec(name, self.original.code.modules[name], file, only)
+
+    # --- inputs -------------------------------------------------------------------------------------------
+
+    def _test_files(self, code: CodeBase) -> list[str]:
+        if not code.is_file:
+            return [str(code.path)] if any(is_test(name) for name in code.modules) else []
+        name = f"test_{code.path.stem}.py"
+        beside = (code.path.parent / name, code.path.parent / "tests" / name)
+        return [str(path) for path in beside if path.exists()]
+
+    def _record(self, inputs: Path | None) -> tuple[Json, list[str]]:
+        code = self.original.code
+        ended = run_worker(
+            self.original,
+            self.folder / "record",
+            "cpu",
+            self.timeout,
+            task="record",
+            modules={name: str(path) for name, path in code.modules.items()},
+            folder=str(code.path),
+            inputs=str(inputs) if inputs else "",
+            tests=self._test_files(code),
+            seconds=0.8 * self.timeout,
+        )
+        file = ended.out / "cases.json"
+        if not file.exists():
+            return {"cases": [], "refused": {}, "outcomes": {}}, [f"recording inputs {ended.problem}"]
+        recorded = json.loads(file.read_text("utf-8"))
+        return recorded, [*recorded["notes"], *([ended.problem] if ended.problem else [])]
+
+    # --- forward, gradients, training -----------------------------------------------------------------------
+
+    def _evaluate(
+        self, side: Side, name: str, indices: list[int], weights: Path | None, double: bool, trace: bool = False
+    ) -> tuple[Path, dict[int, str]]:
+        """Run cases on one side. A crash costs the case it happened in; the rest goes on in a new process."""
+        out, crashes, left = self.folder / name, dict[int, str](), list(indices)
+        known = self._known()
+        while left:
+            ended: Ended = run_worker(
+                side,
+                out,
+                self.device,
+                self.timeout,
+                task="evaluate",
+                double=double,
+                cases=str(self.folder / "record" / "cases"),
+                indices=left,
+                weights=str(weights) if weights else "",
+                known={n: n for n in known} if side is self.original else known,
+                foreign=PACKAGES.get(self.original.framework, ()),
+                seconds=SECONDS_PER_STAGE,
+                trace=trace,
+            )
+            left = [index for index in left if not (out / f"{index}.json").exists()]
+            if left and ended.problem:
+                crashes[left.pop(0)] = ended.problem
+            elif left:
+                break
+        return out, crashes
+
+    def _cases(self, cases: list[Json], indices: list[int]) -> list[StageResult]:
+        if not indices:
+            return []
+        first, crashes = self._evaluate(self.original, "single", indices, None, double=False)
+        done = [index for index in indices if (first / f"{index}.json").exists()]
+        with ThreadPoolExecutor(2) as pool:
+            ours = pool.submit(self._evaluate, self.converted, "converted", done, first, False)
+            double = pool.submit(self._evaluate, self.original, "double", done, first, True)
+            ours_double = pool.submit(self._evaluate, self.converted, "converted-double", done, first, True)
+        folders = (first, ours.result()[0], double.result()[0], ours_double.result()[0])
+        results = [
+            StageResult("forward", cases[index]["subject"], "skipped", reason=f"the original {problem}")
+            for index, problem in crashes.items()
+        ]
+        for index in done:
+            measured = [Measured.load(folder, index) for folder in folders]
+            assert measured[0] is not None
+            runs = Runs(measured[0], measured[1], measured[2], measured[3])
+            found = results_of_case(cases[index], runs, ours.result()[1].get(index, ""))
+            results += [self._located(result, index, first) for result in found]
+        return merged(results)
+
+    def _located(self, result: StageResult, index: int, weights: Path) -> StageResult:
+        """Name the first diverging submodule of a forward stage that failed by its numbers."""
+        if result.status != "failed" or result.name != "forward" or result.largest_error is None:
+            return result
+        double = "double precision" in result.reason
+        name = f"trace-{index}"
+        theirs, _ = self._evaluate(self.original, f"{name}-original", [index], weights, double, trace=True)
+        ours, _ = self._evaluate(self.converted, f"{name}-converted", [index], weights, double, trace=True)
+        runs = [Measured.load(folder, index) for folder in (theirs, ours)]
+        if runs[0] is None or runs[1] is None:
+            return result
+        return replace(result, first_diverging=first_diverging(runs[0], runs[1], result.tolerance or 0.0))
+
+    # --- the repository's own tests -------------------------------------------------------------------------
+
+    def _own_tests(self, before: Mapping[str, str]) -> list[StageResult]:
+        files = self._test_files(self.converted.code)
+        passed = [name for name, outcome in before.items() if outcome == "passed"]
+        if not files or not passed:
+            return []
+        ended = run_worker(
+            self.converted,
+            self.folder / "tests",
+            self.device,
+            self.timeout,
+            task="tests",
+            tests=files,
+            seconds=0.9 * self.timeout,
+        )
+        file = ended.out / "outcomes.json"
+        subject = "the repository's own tests"
+        if not file.exists():
+            return [StageResult("tests", subject, "failed", reason=ended.problem)]
+        content = json.loads(file.read_text("utf-8"))
+        wrong = {name: content["outcomes"].get(name, "was not run") for name in passed}
+        wrong = {name: outcome for name, outcome in wrong.items() if outcome != "passed"}
+        reason = f"{len(passed) - len(wrong)} of {len(passed)} pass"
+        if wrong:
+            reason += "; " + "; ".join(f"{name} {outcome}" for name, outcome in list(wrong.items())[:10])
+        if content["remark"]:
+            reason += f"; {content['remark']}"
+        return [StageResult("tests", subject, "failed" if wrong else "passed", reason=reason)]
