@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from ..rewriter.problems import InputError
 
     try:
-        cli(arguments, prog_name="ivy-convert", standalone_mode=False)
+        sys.exit(cli(arguments, prog_name="ivy-convert", standalone_mode=False) or 0)
     except InputError as error:
         click.echo(f"ivy-convert: {error}", err=True)
         sys.exit(2)
