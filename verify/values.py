@@ -303,8 +303,10 @@ def array_leaves(value: Any, is_array: Callable[[Any], bool]) -> list[Any]:
 
 def accepts_keyword(function: Any, name: str) -> bool:
     """Whether a function or class takes the keyword argument `name`."""
+    # a metaclass may hide the constructor's signature
+    called = function.__init__ if isinstance(function, type) else function
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = inspect.signature(called).parameters.values()
     except (TypeError, ValueError):
         return False
     return any(parameter.name == name and parameter.kind != parameter.VAR_POSITIONAL for parameter in parameters)

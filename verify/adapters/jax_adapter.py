@@ -179,9 +179,9 @@ class JaxAdapter(Adapter):
         """NNX's optimizer."""
         update = nnx.Optimizer.update
 
-        def counted(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+        def counted(optimizer: Any, *args: Any, **kwargs: Any) -> None:
+            update(optimizer, *args, **kwargs)
             count.append(1)
-            return update(optimizer, *args, **kwargs)
 
         with replaced([(nnx.Optimizer, "update", counted)]):
             yield
