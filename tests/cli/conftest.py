@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from ivy_convert.cli.main import main
 from ivy_convert.rewriter import repository
 from ivy_convert.rewriter.report import FileRecord, Report, Site

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 
 import pytest
+
 from ivy_convert.rewriter.dependencies import replace_packages
 from ivy_convert.rewriter.requirement import Packages, name_of
 
