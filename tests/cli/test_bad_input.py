@@ -176,7 +176,7 @@ def test_full_disk_while_writing_a_folder(run: Run, source: Path, monkeypatch: p
 def test_failure_half_way_in_place_puts_everything_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, at: int
 ) -> None:
-    contents: Mapping[Path, bytes] = {tmp_path / f"{name}.py": b"new" for name in "abc"} | {tmp_path / "n" / "d.py": b"n"}
+    contents: Mapping[Path, bytes] = {tmp_path / name: b"new" for name in ("a.py", "b.py", "c.py", "n/d.py")}
     for name in "abc":
         (tmp_path / f"{name}.py").write_bytes(b"old " + name.encode())
     before, replace, calls = snapshot(tmp_path), os.replace, []
