@@ -35,13 +35,14 @@ def transfer(source: torch.nn.Module, target: nnx.Module) -> None:
     for name, tensor in state.items():
         variable = variable_at(target, name)
         assert variable.shape == tuple(tensor.shape), f"{name}: {variable.shape}, torch {tuple(tensor.shape)}"
-        variable[...] = jnp.asarray(tensor.detach().numpy(), variable.dtype)
+        variable[...] = to_jax(tensor).astype(variable.dtype)
 
 
 def to_jax(value: Any) -> Any:
     """Tensors in nested tuples, lists and dicts as JAX arrays."""
     if isinstance(value, torch.Tensor):
-        return jnp.asarray(value.detach().numpy())
+        # A copy: on the CPU jnp.asarray shares torch's memory, and torch updates buffers in place.
+        return jnp.asarray(value.detach().numpy().copy())
     if isinstance(value, (tuple, list)):
         return tuple(to_jax(v) for v in value)
     return {k: to_jax(v) for k, v in value.items()} if isinstance(value, dict) else value
@@ -136,7 +137,7 @@ def compare_modules(
     graph, parameters, rest = nnx.split(candidate, nnx.Param, ...)
 
     def scalar(parameters: nnx.State, moved: list[jax.Array]) -> Any:
-        module = nnx.merge(graph, parameters, rest)
+        module = nnx.merge(graph, parameters, rest, copy=True)
         full = list(arrays)
         for position, value in zip(movable, moved):
             full[position] = value
