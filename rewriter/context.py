@@ -24,6 +24,7 @@ class Engine(Protocol):
     """The tree rewriter, as rules see it."""
 
     def visit(self, node: cst.CSTNode) -> Any: ...
+    def children(self, node: cst.CSTNode) -> Any: ...
 
 
 class Note:
@@ -81,6 +82,10 @@ class FileContext:
             return f"{owner}.{node.attr.value}" if owner is not None else None
         return None
 
+    def direct_path(self, node: cst.BaseExpression) -> str | None:
+        """`path` for an expression that names an imported object itself, not a variable that holds it."""
+        return self.path(node) if self.inference.is_direct(self.scope, node) else None
+
     def _is_local(self, node: cst.Name) -> bool:
         """A name whose type was inferred to be a value; constants imported from a framework are still references."""
         path = self.inference.global_path(self.scope, node.value)
@@ -96,6 +101,11 @@ class FileContext:
         """The rewritten form of a node of the original file; the same object when asked again."""
         assert self.engine is not None
         return self.engine.visit(node)
+
+    def rewrite_children(self, node: cst.CSTNode) -> Any:
+        """The node of the original file with its children rewritten, no rule applied to the node itself."""
+        assert self.engine is not None
+        return self.engine.children(node)
 
     def claim(self, *nodes: cst.CSTNode) -> None:
         """Keep the tables from reading these nodes: a construct has taken them."""

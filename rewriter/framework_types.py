@@ -55,6 +55,7 @@ class FrameworkTypes:
         self.array_tests = frozenset(fact("array_tests", default=()))
         self.evidence_keywords = frozenset(fact("evidence_keywords", default=()))
         self._module_bases = frozenset(fact("module_class", "bases", default=()))
+        self.plain_module_bases = self._module_bases
         self._array_classes: AbstractMapping[str, str] = fact("array_classes", default={})
         self._results: AbstractMapping[str, str] = fact("results", default={})
         self._containers: AbstractMapping[str, str] = fact("containers", default={})

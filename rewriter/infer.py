@@ -34,7 +34,7 @@ from .lattice import (
     join_all,
     without_storage,
 )
-from .names import Definition, FileScope, Repository, bind_import
+from .names import Definition, FileScope, Repository, bind_import, dotted
 from .nodes import walk
 from .read import BoundOp, Refusal, read_call, read_property
 from .tables import Tables
@@ -451,7 +451,7 @@ class Inference:
 
     def _framework_call(self, path: str, call: cst.Call, evaluator: ExpressionEvaluator, arguments: list[Type]) -> Type:
         bound = read_call(self.tables, self.source, path, call, evaluator.type_of)
-        if bound is not None:
+        if bound is not None and self.is_direct(evaluator.scope, call.func):
             evaluator.bound[call] = bound
         container = self.framework.container(path, arguments)
         if container is not None:
@@ -459,6 +459,14 @@ class Inference:
         if isinstance(bound, BoundOp):
             return evaluator.result_type(bound)
         return self.framework.call_result(path)
+
+    def is_direct(self, scope: FileScope, function: cst.BaseExpression) -> bool:
+        """Whether an expression names an imported object itself, and is not a variable that holds it."""
+        name = (dotted(function) or "").partition(".")[0]
+        if name in scope.import_names:
+            return True
+        path = self.global_path(scope, name) if name else None
+        return path is not None and name not in scope.definitions and self.framework.owns(path)
 
     def _class_method(self, path: str) -> Definition | None:
         """A method reached through its class: `Model.build(...)`."""

@@ -20,7 +20,10 @@ class Definition:
 
 @dataclass
 class FileScope:
-    """The names at the top level of one file. `imports` maps a local name to a dotted path."""
+    """The names at the top level of one file.
+
+    `imports` maps a local name to a dotted path; `import_names` are those bound by an import anywhere in the file.
+    """
 
     file: str
     module: str
@@ -28,6 +31,7 @@ class FileScope:
     imports: dict[str, str] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     definitions: dict[str, Definition] = field(default_factory=dict)
+    import_names: set[str] = field(default_factory=set)
 
 
 def dotted(node: cst.CSTNode) -> str | None:
@@ -181,8 +185,21 @@ def module_name(path: str) -> str:
     return ".".join(parts)
 
 
+def _all_imports(body: cst.BaseSuite | cst.Module) -> Iterator[cst.Import | cst.ImportFrom]:
+    """Every import statement of a file, also inside functions and classes."""
+    for statement in statements(body):
+        if isinstance(statement, (cst.Import, cst.ImportFrom)):
+            yield statement
+        elif isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
+            yield from _all_imports(statement.body)
+
+
 def collect_names(repository: Repository, scope: FileScope, module: cst.Module) -> None:
     """Fill `scope` with what `module` imports and defines at its top level."""
+    for found in _all_imports(module):
+        names: dict[str, str] = {}
+        bind_import(repository, scope, found, names, [])
+        scope.import_names.update(names)
     for statement in statements(module):
         if isinstance(statement, (cst.Import, cst.ImportFrom)):
             bind_import(repository, scope, statement, scope.imports, scope.stars)

@@ -9,7 +9,7 @@ import libcst as cst
 
 from .context import FileContext
 from .format import LineFormatter
-from .lattice import UNKNOWN, Array, Method, Reference
+from .lattice import UNKNOWN, Array, Method
 from .nodes import child_fields
 from .read import BoundOp, Refusal, read_call
 from .references import write_reference
@@ -58,13 +58,13 @@ class Rewriter:
         if isinstance(node, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
             return self._statement(node)
         if node in self.context.claimed:
-            return self._children(node)
+            return self.children(node)
         handled = self._apply_rules(node)
         if handled is not None:
             return handled
         if isinstance(node, (cst.Call, cst.Attribute, cst.Name)):
             return self._expression(node)
-        return self._children(node)
+        return self.children(node)
 
     def _apply_rules(self, node: cst.CSTNode) -> Any | None:
         for rule in self.rules.get(type(node), ()):
@@ -91,7 +91,7 @@ class Rewriter:
     def _statement(self, node: cst.SimpleStatementLine | cst.BaseCompoundStatement) -> Any:
         outer, self.context.comments = self.context.comments, []
         handled = self._apply_rules(node) if node not in self.context.claimed else None
-        result = handled if handled is not None else self._children(node)
+        result = handled if handled is not None else self.children(node)
         comments, self.context.comments = self.context.comments, outer
         if result is node and not comments:
             return node
@@ -127,7 +127,7 @@ class Rewriter:
 
     # Nodes in general.
 
-    def _children(self, node: cst.CSTNode) -> Any:
+    def children(self, node: cst.CSTNode) -> Any:
         """The node with rewritten children; itself when none changed."""
         changes: dict[str, Any] = {}
         for name in child_fields(type(node)):
@@ -169,11 +169,11 @@ class Rewriter:
         if isinstance(node, cst.Attribute) and self._is_target(node):
             value = self.visit(node.value)
             return node if value is node.value else node.with_changes(value=value)
-        path = self.context.path(node)
+        path = self.context.direct_path(node)
         if path is not None and path.partition(".")[0] in self._roots:
             written = self._reference(node, path)
-            return self._children(node) if written is None else written
-        return self._children(node) if isinstance(node, cst.Attribute) else node
+            return self.children(node) if written is None else written
+        return self.children(node) if isinstance(node, cst.Attribute) else node
 
     def _is_target(self, node: cst.Attribute) -> bool:
         parent = self.context.stack[-2] if len(self.context.stack) > 1 else None
@@ -199,20 +199,19 @@ class Rewriter:
     def _unread_call(self, node: cst.Call) -> Any:
         """A call that no row binds: a function of the framework is refused, anything else keeps its form."""
         callee = self.context.type_of(node.func)
-        if isinstance(callee, Reference) and callee.path.partition(".")[0] in self._roots:
-            written = write_reference(self.context, node.func, callee.path)
-            if isinstance(written, Refusal):
-                return self._refuse(Refusal(written.reason, node, callee.path), node, "tables")
-        elif isinstance(callee, Method) and isinstance(callee.receiver, Array):
+        path = self.context.direct_path(node.func)
+        if path is not None and path.partition(".")[0] in self._roots:
+            return self._refuse(Refusal(f"{path} is not in the tables yet", node, path), node, "tables")
+        if isinstance(callee, Method) and isinstance(callee.receiver, Array):
             name = f"{self.context.source.array_class}.{callee.name}"
             return self._refuse(Refusal(f"{name} is not in the tables yet", node, name), node, "tables")
-        elif isinstance(callee, Method) and callee.receiver == UNKNOWN and self._might_be_array(node, callee.name):
+        if isinstance(callee, Method) and callee.receiver == UNKNOWN and self._might_be_array(node, callee.name):
             return self._refuse(
                 Refusal(
                     f"if {_text(node.func.value)} is an array, .{callee.name}() means something else in "  # type: ignore[attr-defined]
                     f"{self.context.target.name}; annotate its type so that it can be converted",
                     node, f"{self.context.source.array_class}.{callee.name}"), node, "types")  # fmt: skip
-        return self._children(node)
+        return self.children(node)
 
     def _might_be_array(self, node: cst.Call, name: str) -> bool:
         """Whether a method call on a value of unknown type would be written otherwise if it were an array."""

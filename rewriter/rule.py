@@ -18,7 +18,7 @@ Reader = Callable[[Any, Any], Any]
 Writer = Callable[[Any, Any, Any], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """One construct. `nodes` are the LibCST classes at which it can begin; lower `order` is tried first."""
 

@@ -156,7 +156,9 @@ class OpWriter:
 
     def _argument(self, argument: Argument, parameter: SpellingParameter, row: Spelling, positional: bool) -> cst.Arg:
         node = self._node(argument, parameter.hub, row)
-        by_keyword = parameter.passing is Passing.KEYWORD_ONLY or not positional or parameter.default is not MISSING
+        hub = self.context.tables.hub[row.op].parameter(parameter.hub)
+        optional = parameter.default is not MISSING and (hub is None or hub.kind != "shape")
+        by_keyword = parameter.passing is Passing.KEYWORD_ONLY or not positional or optional
         if parameter.passing is Passing.POSITIONAL_ONLY:
             if not positional:
                 raise CannotWrite(f"{row.path} takes {parameter.name} by position only")

@@ -1,0 +1,208 @@
+"""Parameters and buffers of modules, and attributes that hold arrays or modules in a way that NNX must be told of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from ..rewriter.context import FileContext
+from ..rewriter.lattice import Array, Instance, Mapping, NoneType, Sequence, Tuple, Type
+from ..rewriter.nodes import walk
+from ..rewriter.read import Refusal, literal
+from ..rewriter.rule import Rule
+
+
+@dataclass(frozen=True)
+class NewParameter:
+    """A parameter made from an array. `trainable` is what was written, None if nothing was."""
+
+    value: cst.BaseExpression | None
+    trainable: bool
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A named array or module given to its owner by a call. kind: `parameter`, `buffer` or `module`."""
+
+    owner: cst.BaseExpression
+    name: cst.BaseExpression
+    value: cst.BaseExpression
+    kind: str
+
+
+@dataclass(frozen=True)
+class PlainAttribute:
+    """An attribute of a module assigned a value that NNX would take for a static one. wrapper: `data`, `list`, `dict`."""
+
+    value: cst.BaseExpression
+    wrapper: str
+
+
+def read_parameter(node: cst.Call, context: FileContext) -> NewParameter | Refusal | None:
+    """`nn.Parameter(data, requires_grad=True)`."""
+    path = context.direct_path(node.func)
+    if path is None or path not in context.source.fact("objects", "parameter", default=()):
+        return None
+    value: cst.BaseExpression | None = None
+    trainable: Any = True
+    for index, argument in enumerate(node.args):
+        name = argument.keyword.value if argument.keyword is not None else ("data", "requires_grad")[min(index, 1)]
+        if argument.star or name not in ("data", "requires_grad"):
+            return Refusal("nn.Parameter with arguments that cannot be read", node, path)
+        if name == "data":
+            value = argument.value
+        else:
+            trainable = literal(argument.value)
+    if trainable not in (True, False):
+        return Refusal("requires_grad must be a literal here; write two branches", node, path)
+    return NewParameter(value, trainable)
+
+
+def write_parameter(construct: NewParameter, node: cst.Call, context: FileContext) -> Any:
+    """`nnx.Param(value)`; a frozen parameter is a variable that no optimizer sees."""
+    context.converted(node, op="parameter", api="torch.nn.Parameter", rule="parameters")
+    if construct.value is None:
+        value: Any = context.expression("jax.numpy.zeros(0)")
+    else:
+        value = context.rewrite(construct.value)
+    template = "flax.nnx.Param({value})" if construct.trainable else "helpers.FrozenParam({value})"
+    made = context.expression(template, value=value)
+    return made.with_changes(whitespace_before_args=node.whitespace_before_args) if len(node.args) == 1 else made
+
+
+def read_registration(node: cst.SimpleStatementLine, context: FileContext) -> Registration | Refusal | None:
+    """`self.register_buffer("name", value)`, `register_parameter`, `add_module`, `register_module`."""
+    if len(node.body) != 1 or not isinstance(node.body[0], cst.Expr):
+        return None
+    call = node.body[0].value
+    if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute):
+        return None
+    kinds = {"register_buffer": "buffer", "register_parameter": "parameter", "add_module": "module", "register_module": "module"}
+    kind = kinds.get(call.func.attr.value)
+    owner = context.type_of(call.func.value)
+    if kind is None or not context.inference.is_module(owner):
+        return None
+    values: dict[str, cst.BaseExpression] = {}
+    for index, argument in enumerate(call.args):
+        key = argument.keyword.value if argument.keyword is not None else ("name", "value", "persistent")[min(index, 2)]
+        if argument.star:
+            return Refusal(f"{call.func.attr.value} with starred arguments", call)
+        values["value" if key in ("tensor", "param", "module") else key] = argument.value
+    if "name" not in values or "value" not in values:
+        return Refusal(f"{call.func.attr.value} without a name and a value", call)
+    return Registration(call.func.value, values["name"], values["value"], kind)
+
+
+def write_registration(construct: Registration, node: cst.SimpleStatementLine, context: FileContext) -> Any:
+    """`self.name = nnx.Variable(value)`, or `setattr` for a name that is computed."""
+    expression = node.body[0]
+    assert isinstance(expression, cst.Expr)
+    context.converted(expression.value, op=construct.kind, rule="parameters")
+    value = context.rewrite(construct.value)
+    kind = context.type_of(construct.value)
+    if isinstance(kind, NoneType):
+        value = context.expression("flax.nnx.data(None)")
+    elif construct.kind == "buffer":
+        value = context.expression("flax.nnx.Variable({value})", value=value)
+    name = literal(construct.name)
+    owner = context.rewrite(construct.owner)
+    if isinstance(name, str) and name.isidentifier():
+        target = cst.Attribute(owner, cst.Name(name))
+        small: cst.BaseSmallStatement = cst.Assign([cst.AssignTarget(target)], value)
+    else:
+        call = context.expression("setattr({owner}, {name}, {value})", owner=owner, name=context.rewrite(construct.name), value=value)
+        small = cst.Expr(call)
+    return node.with_changes(body=[small])
+
+
+def read_attribute(node: cst.Assign, context: FileContext) -> PlainAttribute | None:
+    """`self.x = None` that is set to an array later; `self.x = [arrays or modules]`."""
+    if len(node.targets) != 1 or not isinstance(node.targets[0].target, cst.Attribute):
+        return None
+    target = node.targets[0].target
+    owner = context.type_of(target.value)
+    if not isinstance(owner, Instance) or not context.inference.is_module_class(owner.path):
+        return None
+    value = context.type_of(node.value)
+    if isinstance(value, NoneType):
+        joined = context.inference.attribute(owner, target.attr.value)
+        later = _holds_data(context, joined) and _assigned_elsewhere(context, node, target.attr.value)
+        return PlainAttribute(node.value, "data") if later else None
+    if not _is_plain_container(context, value):
+        return None
+    if isinstance(value, Sequence) and value.kind == "list":
+        return PlainAttribute(node.value, "list")
+    return PlainAttribute(node.value, "dict" if isinstance(value, Mapping) else "data")
+
+
+def _holds_data(context: FileContext, value: Type) -> bool:
+    match value:
+        case Array():
+            return True
+        case Instance():
+            return context.inference.is_module(value)
+        case Sequence(item=item):
+            return value.kind == "modules" or _holds_data(context, item)
+        case Mapping(value=item):
+            return value.kind == "modules" or _holds_data(context, item)
+        case Tuple(items=items):
+            return any(_holds_data(context, item) for item in items)
+    return False
+
+
+def _is_plain_container(context: FileContext, value: Type) -> bool:
+    if isinstance(value, (Sequence, Mapping)) and value.kind == "modules":
+        return False
+    return isinstance(value, (Sequence, Mapping, Tuple)) and _holds_data(context, value)
+
+
+def _assigned_elsewhere(context: FileContext, node: cst.Assign, name: str) -> bool:
+    """Whether the attribute gets another value after this None: in another method, or later in this one."""
+    owner = context.enclosing(cst.ClassDef)
+    function = context.enclosing(cst.FunctionDef)
+    if owner is None or function is None:
+        return False
+    nested = any(isinstance(part, (cst.If, cst.Else)) for part in context.stack[context.stack.index(function) :])
+    for method in owner.body.body:
+        if not isinstance(method, cst.FunctionDef) or (method is function and nested):
+            continue
+        for part in walk(method.body):
+            if isinstance(part, cst.Assign) and part is not node and _assigns(part, name):
+                return True
+    return False
+
+
+def _assigns(node: cst.Assign, name: str) -> bool:
+    return any(
+        isinstance(target.target, cst.Attribute) and target.target.attr.value == name and
+        isinstance(target.target.value, cst.Name)
+        for target in node.targets
+    )  # fmt: skip
+
+
+def write_attribute(construct: PlainAttribute, node: cst.Assign, context: FileContext) -> cst.Assign:
+    """`nnx.data(...)`, `nnx.List(...)` or `nnx.Dict(...)` around the value."""
+    context.converted(node.targets[0].target, op="module_attribute", rule="parameters")
+    value = context.rewrite(construct.value)
+    template = {"data": "flax.nnx.data({value})", "list": "flax.nnx.List({value})", "dict": "flax.nnx.Dict({value})"}
+    if construct.wrapper == "list" and _has_modules(context, context.type_of(construct.value)):
+        context.review(
+            node, "torch does not see modules in a plain list; as nnx.List their parameters are found and trained",
+            rule="parameters")  # fmt: skip
+    return node.with_changes(
+        targets=[context.rewrite(target) for target in node.targets],
+        value=context.expression(template[construct.wrapper], value=value),
+    )
+
+
+def _has_modules(context: FileContext, value: Type) -> bool:
+    return isinstance(value, Sequence) and context.inference.is_module(value.item)
+
+
+RULES = (
+    Rule("parameter", (cst.Call,), {"torch": read_parameter}, {"jax": write_parameter}, order=30),
+    Rule("registration", (cst.SimpleStatementLine,), {"torch": read_registration}, {"jax": write_registration}, order=30),
+    Rule("module_attribute", (cst.Assign,), {"torch": read_attribute}, {"jax": write_attribute}, order=45),
+)

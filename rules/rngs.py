@@ -1,0 +1,420 @@
+"""Where random keys come from: `rngs` threaded through constructors and factories, `self.rngs` in methods.
+
+torch has one generator for a process; Flax modules are built with an `nnx.Rngs`. A constructor takes it as a
+keyword-only argument; methods of a module use the one that the module keeps; a function that seeds torch gets a local
+`rngs` with this seed; a function that builds and returns modules takes `rngs` too. Anything else draws from a stream
+of the process, as torch does, and the report says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from ..rewriter.context import FileContext
+from ..rewriter.expressions import keyword_argument, parenthesized
+from ..rewriter.infer import Inference
+from ..rewriter.lattice import Callback, Instance, Mapping, Partial, Reference, Sequence, Tuple, Type
+from ..rewriter.names import Definition
+from ..rewriter.nodes import walk
+from ..rewriter.read import BoundOp, Refusal
+from ..rewriter.rule import Rule
+from ..rewriter.tables import CONTEXT, SpellingParameter
+
+NAME = "rngs"
+
+
+@dataclass(frozen=True)
+class Construction:
+    """A call that builds a module of the repository, or calls a function that does."""
+
+    call: cst.Call
+
+
+@dataclass(frozen=True)
+class Seeding:
+    """The seed of the process's generator is set. `is_local`: the draws and modules that follow are in this scope."""
+
+    seed: cst.BaseExpression
+    is_local: bool
+
+
+def is_seeding(context: FileContext, node: cst.CSTNode) -> bool:
+    """Whether a node is a call that seeds the source framework's generator."""
+    return isinstance(node, cst.Call) and context.path(node.func) in context.source.fact("seed_functions", default=())
+
+
+def seeds_here(context: FileContext, body: cst.CSTNode) -> bool:
+    """Whether a scope's own statements seed the generator and also use it."""
+    key = ("seeds", id(body))
+    known = context.state.get(str(key))
+    if known is None:
+        found = list(walk(body))
+        known = any(is_seeding(context, node) for node in found) and any(
+            isinstance(node, cst.Call) and not is_seeding(context, node) and needs_randomness(context, node)
+            for node in found
+        )
+        context.state[str(key)] = known
+    return bool(known)
+
+
+def needs_randomness(context: FileContext, call: cst.Call) -> bool:
+    """Whether a call draws random numbers, builds a module, or calls a function that takes `rngs`."""
+    bound = context.bound(call)
+    if isinstance(bound, BoundOp):
+        return bound.op.random or _layer_takes_rngs(context, bound.spelling.path)
+    return takes_rngs(context, context.type_of(call.func))
+
+
+def _layer_takes_rngs(context: FileContext, path: str) -> bool:
+    """Whether the target's spelling of the source layer at `path` has a `rngs` parameter."""
+    rows = context.source.by_path.get(path, ())
+    if not rows:
+        return False
+    for target in context.tables.writers(context.target.name, rows[0].op):
+        if any(parameter.name == NAME and parameter.hub == CONTEXT for parameter in target.parameters):
+            return True
+    return False
+
+
+def takes_rngs(context: FileContext, callee: Type) -> bool:
+    """Whether calling a value of this type needs `rngs=`: a module class, or a function that builds modules."""
+    if isinstance(callee, Partial):
+        return takes_rngs(context, callee.function)
+    if not isinstance(callee, Reference):
+        return False
+    inference = context.inference
+    definition = inference.repository.resolve(callee.path)
+    if definition is None:
+        if context.source.owns(callee.path):
+            return _layer_takes_rngs(context, callee.path)
+        owner, _, name = callee.path.rpartition(".")
+        found = inference.method(owner, name) if inference.class_definition(owner) else None
+        return found is not None and is_factory(context, found[1])
+    if isinstance(definition.node, cst.ClassDef):
+        return class_takes_rngs(inference, definition.path)
+    return is_factory(context, definition)
+
+
+def class_takes_rngs(inference: Inference, path: str) -> bool:
+    """Whether a converted class has a constructor with `rngs`: every module class that does not inherit a plain one."""
+    if not inference.is_module_class(path):
+        return False
+    for owner in inference.ancestors(path):
+        definition = inference.class_definition(owner)
+        if definition is None:
+            return owner in inference.framework.plain_module_bases
+        if inference.method(owner, "__init__") is not None and inference.method(owner, "__init__")[0] == owner:  # type: ignore[index]
+            return True
+    return False
+
+
+def is_factory(context: FileContext, definition: Definition) -> bool:
+    """Whether a function builds modules and returns them."""
+    cache: dict[str, bool] = context.inference.__dict__.setdefault("_factories", {})
+    if definition.path in cache:
+        return cache[definition.path]
+    cache[definition.path] = False
+    node = definition.node
+    if not isinstance(node, cst.FunctionDef) or _is_method_with_self(context, definition):
+        return False
+    result = context.inference.results.get(definition.path)
+    if result is not None and _holds_module(context.inference, result):
+        types = context.inference.files[definition.file].types
+        cache[definition.path] = any(
+            isinstance(part, cst.Call) and takes_rngs(context, types.get(part.func, Callback(result)))
+            for part in walk(node.body)
+        )
+    return cache[definition.path]
+
+
+def _is_method_with_self(context: FileContext, definition: Definition) -> bool:
+    """Methods of modules have `self.rngs`; static and class methods have not."""
+    if not definition.owner:
+        return False
+    node = definition.node
+    assert isinstance(node, cst.FunctionDef)
+    names = {getattr(decorator.decorator, "value", "") for decorator in node.decorators}
+    return not names & {"staticmethod", "classmethod"} and context.inference.is_module_class(definition.owner)
+
+
+def _holds_module(inference: Inference, value: Type) -> bool:
+    match value:
+        case Instance():
+            return inference.is_module(value)
+        case Sequence(item=item):
+            return _holds_module(inference, item)
+        case Mapping(value=item):
+            return _holds_module(inference, item)
+        case Tuple(items=items):
+            return any(_holds_module(inference, item) for item in items)
+    return False
+
+
+def rngs_source(context: FileContext) -> cst.BaseExpression | None:
+    """The expression of the `nnx.Rngs` at hand at the current place; None where only the process's stream is."""
+    stack = context.stack
+    for index in range(len(stack) - 1, -1, -1):
+        node = stack[index]
+        if isinstance(node, cst.FunctionDef):
+            owner = stack[index - 2] if index >= 2 and isinstance(stack[index - 2], cst.ClassDef) else None
+            found = _function_source(context, node, owner)
+            if found is not None:
+                return found
+    return cst.Name(NAME) if module_seeds(context) else None
+
+
+def module_seeds(context: FileContext) -> bool:
+    """Whether the file's top level seeds the generator."""
+    known = context.state.get("module_seeds")
+    if known is None:
+        lines = [line for line in context.module.body if isinstance(line, cst.SimpleStatementLine)]
+        known = context.state["module_seeds"] = any(
+            is_seeding(context, small.value) for line in lines for small in line.body if isinstance(small, cst.Expr)
+        )
+    return bool(known)
+
+
+def _function_source(
+    context: FileContext, function: cst.FunctionDef, owner: cst.CSTNode | None
+) -> cst.BaseExpression | None:
+    if isinstance(owner, cst.ClassDef) and is_module_class_node(context, owner):
+        names = {getattr(decorator.decorator, "value", "") for decorator in function.decorators}
+        if not names & {"staticmethod", "classmethod"}:
+            if function.name.value == "__init__":
+                return cst.Name(NAME)
+            parameters = [*function.params.posonly_params, *function.params.params]
+            if parameters:
+                keep_rngs(context, owner)
+                return cst.Attribute(cst.Name(parameters[0].name.value), cst.Name(NAME))
+    if seeds_here(context, function.body):
+        return cst.Name(NAME)
+    if has_rngs_parameter(context, function):
+        return cst.Name(NAME)
+    return None
+
+
+def has_rngs_parameter(context: FileContext, function: cst.FunctionDef) -> bool:
+    """Whether a function of this file takes `rngs` after conversion because it builds modules."""
+    definition = function_definition(context, function)
+    return definition is not None and is_factory(context, definition) and not seeds_here(context, function.body)
+
+
+def function_definition(context: FileContext, function: cst.FunctionDef) -> Definition | None:
+    """The repository's definition for a function node of this file: top level, or static in a class."""
+    name = function.name.value
+    known = context.scope.definitions.get(name)
+    if known is not None and known.node is function:
+        return known
+    for definition in context.scope.definitions.values():
+        if isinstance(definition.node, cst.ClassDef) and function in definition.node.body.body:
+            return Definition(f"{definition.path}.{name}", context.scope.file, function, definition.path)
+    return None
+
+
+def is_module_class_node(context: FileContext, node: cst.ClassDef) -> bool:
+    """Whether a class statement of this file defines a module of the source framework; also local classes."""
+    known = context.scope.definitions.get(node.name.value)
+    if known is not None and known.node is node:
+        return context.inference.is_module_class(known.path)
+    paths = [context.path(base.value) for base in node.bases]
+    return any(path is not None and context.inference.is_module_class(path) for path in paths)
+
+
+def keep_rngs(context: FileContext, owner: cst.ClassDef) -> None:
+    """Note that a module class must keep its `rngs` for its methods."""
+    context.state.setdefault("keeps_rngs", set()).add(owner)
+
+
+def draw_key(context: FileContext, node: cst.CSTNode) -> cst.BaseExpression:
+    """A fresh random key at the current place."""
+    source = rngs_source(context)
+    if source is not None:
+        return cst.Call(source)
+    context.review(
+        node, "draws from a stream of the process; under jax.jit it would draw the same numbers at every call",
+        rule="rngs")  # fmt: skip
+    return context.expression("helpers.default_rngs()")
+
+
+def module_rngs(context: FileContext) -> cst.BaseExpression:
+    """The `rngs` argument for building a module at the current place."""
+    source = rngs_source(context)
+    if source is not None:
+        return source
+    if context.inference.__dict__.get("_seeds_globally") is None:
+        context.inference.__dict__["_seeds_globally"] = _seeds_globally(context)
+    if context.inference.__dict__["_seeds_globally"]:
+        return context.expression("helpers.default_rngs")
+    return context.expression("flax.nnx.Rngs(0)")
+
+
+def _seeds_globally(context: FileContext) -> bool:
+    """Whether some function of the repository seeds the generator for others."""
+    functions = context.source.fact("seed_functions", default=())
+    for file in context.inference.files.values():
+        for value in file.types.values():
+            if isinstance(value, Reference) and value.path in functions:
+                return True
+    return False
+
+
+def supply(context: FileContext, op: BoundOp, parameter: SpellingParameter) -> cst.BaseExpression | None:
+    """Fills the `rngs` and `key` parameters of rows."""
+    if context.target.name != "jax":
+        return None
+    if parameter.name == NAME:
+        return module_rngs(context)
+    if parameter.name.endswith("key"):
+        if op.op.name == "scaled_dot_product_attention" and _is_zero(op.arguments.get("dropout_p")):
+            return None
+        return draw_key(context, op.node)
+    return None
+
+
+def _is_zero(argument: Any) -> bool:
+    return getattr(argument, "value", None) in (0, 0.0)
+
+
+def read_construction(node: cst.Call, context: FileContext) -> Construction | None:
+    """A call of a module class or factory of the repository, or of a variable that holds a layer class."""
+    if isinstance(context.bound(node), (BoundOp, Refusal)):
+        return None
+    if any(argument.keyword is not None and argument.keyword.value == NAME for argument in node.args):
+        return None
+    return Construction(node) if takes_rngs(context, context.type_of(node.func)) else None
+
+
+def write_construction(construct: Construction, node: cst.Call, context: FileContext) -> cst.Call:
+    """The same call with `rngs=`."""
+    call = context.rewrite_children(node)
+    context.converted(node, op="module_construction", rule="rngs")
+    return add_argument(call, keyword_argument(NAME, module_rngs(context)))
+
+
+def add_argument(call: cst.Call, argument: cst.Arg) -> cst.Call:
+    """A call with one more argument at the end, keeping its layout."""
+    if not call.args:
+        return call.with_changes(args=[argument])
+    last = call.args[-1]
+    value = last.value
+    if isinstance(value, cst.GeneratorExp) and not value.lpar:
+        last = last.with_changes(value=parenthesized(value))
+    comma = last.comma
+    if isinstance(comma, cst.Comma) and isinstance(comma.whitespace_after, cst.ParenthesizedWhitespace):
+        inner = comma.whitespace_after
+        previous = call.args[-2].comma if len(call.args) > 1 else None
+        spacing = (
+            previous.whitespace_after
+            if isinstance(previous, cst.Comma) and isinstance(previous.whitespace_after, cst.ParenthesizedWhitespace)
+            else call.whitespace_before_args
+            if isinstance(call.whitespace_before_args, cst.ParenthesizedWhitespace)
+            else cst.SimpleWhitespace(" ")
+        )
+        if isinstance(spacing, cst.ParenthesizedWhitespace):
+            spacing = spacing.with_changes(first_line=inner.first_line, empty_lines=[])
+        last = last.with_changes(comma=cst.Comma(whitespace_after=spacing))
+        argument = argument.with_changes(comma=cst.Comma(whitespace_after=inner.with_changes(first_line=cst.TrailingWhitespace())))
+        return call.with_changes(args=[*call.args[:-1], last, argument])
+    last = last.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")), whitespace_after_arg=cst.SimpleWhitespace(""))
+    tail = call.args[-1].whitespace_after_arg
+    return call.with_changes(args=[*call.args[:-1], last, argument.with_changes(whitespace_after_arg=tail)])
+
+
+def read_seeding(node: cst.SimpleStatementLine, context: FileContext) -> Seeding | None:
+    """`torch.manual_seed(s)` as a statement of its own."""
+    if len(node.body) != 1 or not isinstance(node.body[0], cst.Expr):
+        return None
+    call = node.body[0].value
+    if not is_seeding(context, call):
+        return None
+    assert isinstance(call, cst.Call)
+    function = context.enclosing(cst.FunctionDef)
+    local = seeds_here(context, function.body) if function is not None else True
+    return Seeding(call.args[0].value if call.args else cst.Integer("0"), local)
+
+
+def write_seeding(construct: Seeding, node: cst.SimpleStatementLine, context: FileContext) -> Any:
+    """`rngs = nnx.Rngs(seed)`, or a new seed for the process's stream; CUDA's extra seeds are dropped."""
+    expression = node.body[0]
+    assert isinstance(expression, cst.Expr) and isinstance(expression.value, cst.Call)
+    path = context.path(expression.value.func) or ""
+    context.converted(expression.value, op="seed", api=path, rule="rngs")
+    if ".cuda" in path or ".mps" in path:
+        return cst.RemovalSentinel.REMOVE
+    seed = context.rewrite(construct.seed)
+    template = "rngs = flax.nnx.Rngs({seed})" if construct.is_local else "helpers.manual_seed({seed})"
+    (statement,) = context.statements(template, seed=seed)
+    return statement.with_changes(leading_lines=node.leading_lines, trailing_whitespace=node.trailing_whitespace)
+
+
+def read_factory(node: cst.FunctionDef, context: FileContext) -> Construction | None:
+    """A function that builds and returns modules."""
+    if isinstance(context.stack[-3] if len(context.stack) > 2 else None, cst.ClassDef):
+        owner = context.stack[-3]
+        assert isinstance(owner, cst.ClassDef)
+        definition = function_definition(context, node)
+        if definition is None or not is_factory(context, definition):
+            return None
+    return Construction(cst.Call(node.name)) if has_rngs_parameter(context, node) else None
+
+
+def write_factory(construct: Construction, node: cst.FunctionDef, context: FileContext) -> cst.FunctionDef:
+    """The function with a keyword-only `rngs`."""
+    function = context.rewrite_children(node)
+    context.converted(node.name, op="factory", rule="rngs")
+    return add_rngs_parameter(context, function)
+
+
+def add_rngs_parameter(context: FileContext, function: cst.FunctionDef) -> cst.FunctionDef:
+    """A function with a keyword-only parameter `rngs: nnx.Rngs`, behind the others, before `**keywords`."""
+    parameters = function.params
+    names = [p.name.value for p in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)]
+    if NAME in names:
+        return function
+    parameter = cst.Param(cst.Name(NAME), cst.Annotation(context.reference("flax.nnx.Rngs")), star="")
+    last = parameters.kwonly_params[-1:] or parameters.params[-1:]
+    layout: dict[str, Any] = {}
+    if last and isinstance(last[0].comma, cst.Comma) and isinstance(last[0].comma.whitespace_after, cst.ParenthesizedWhitespace):
+        layout = _multi_line(parameters)
+    star = parameters.star_arg
+    if not isinstance(star, (cst.Param, cst.ParamStar)):
+        star = cst.ParamStar(comma=layout.get("between", cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))))
+    changed = parameters.with_changes(
+        star_arg=star, kwonly_params=[*layout.get("kwonly", parameters.kwonly_params), parameter.with_changes(comma=layout.get("comma", cst.MaybeSentinel.DEFAULT))],
+        params=layout.get("params", parameters.params))  # fmt: skip
+    return function.with_changes(params=changed)
+
+
+def _multi_line(parameters: cst.Parameters) -> dict[str, Any]:
+    """Keep one parameter a line: the last comma's line break moves behind the new parameter."""
+    key = "kwonly" if parameters.kwonly_params else "params"
+    group = list(parameters.kwonly_params or parameters.params)
+    closing = group[-1].comma
+    inner = group[-2].comma if len(group) > 1 else None
+    assert isinstance(closing, cst.Comma)
+    between = inner if isinstance(inner, cst.Comma) else cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+    if isinstance(between.whitespace_after, cst.ParenthesizedWhitespace):
+        closing_space = closing.whitespace_after
+        assert isinstance(closing_space, cst.ParenthesizedWhitespace)
+        between = between.with_changes(
+            whitespace_after=between.whitespace_after.with_changes(first_line=closing_space.first_line, empty_lines=[])
+        )
+        closing = closing.with_changes(whitespace_after=closing_space.with_changes(first_line=cst.TrailingWhitespace()))
+    group[-1] = group[-1].with_changes(comma=between)
+    plain = inner if isinstance(inner, cst.Comma) else between
+    if isinstance(plain.whitespace_after, cst.ParenthesizedWhitespace):
+        space = plain.whitespace_after.with_changes(first_line=cst.TrailingWhitespace(), empty_lines=[])
+        plain = plain.with_changes(whitespace_after=space)
+    return {key: group, "comma": closing, "between": plain}
+
+
+SUPPLIERS = (supply,)
+
+RULES = (
+    Rule("seeding", (cst.SimpleStatementLine,), {"torch": read_seeding}, {"jax": write_seeding}, order=20),
+    Rule("module_construction", (cst.Call,), {"torch": read_construction}, {"jax": write_construction}, order=60),
+    Rule("factory", (cst.FunctionDef,), {"torch": read_factory}, {"jax": write_factory}, order=60),
+)
