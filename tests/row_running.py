@@ -56,7 +56,7 @@ def run_torch(function: Callable[..., Any], arrays: Mapping[str, np.ndarray]) ->
         tensor.requires_grad_(tensor.dtype == torch.float32)
     try:
         results = leaves(function(**inputs))
-    except (RuntimeError, TypeError, IndexError, ValueError, NotImplementedError) as error:
+    except (RuntimeError, TypeError, IndexError, ValueError, NotImplementedError, AssertionError) as error:
         raise InvalidCall(str(error)) from None
     followed = [i for i, leaf in enumerate(results) if isinstance(leaf, torch.Tensor) and leaf.requires_grad]
     gradients = None

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 
 
 def xlogy(x1, x2) -> jax.Array:
-    """`x1 * log(x2)`, 0 where `x1` is 0 unless `x2` is NaN; the gradient is 0 there too."""
-    zero = jnp.equal(x1, 0) & ~jnp.isnan(x2)
-    return jnp.where(zero, 0, x1 * jnp.log(jnp.where(zero, 1, x2)))
+    """`x1 * log(x2)`, with value and gradient 0 where `x1` is 0 and `x2` is not positive."""
+    zero = jnp.equal(x1, 0) & jnp.less_equal(x2, 0)
+    return x1 * jnp.log(jnp.where(zero, 1, x2))
 
 
 def view_as_real(x) -> jax.Array:
