@@ -191,7 +191,7 @@ def write_initializer(construct: NamedMethod, node: cst.Call, context: FileConte
         arguments.append(context.rewrite(argument))
     if construct.random:
         source = rngs_source(context)
-        key = cst.Call(source) if source is not None else context.expression("helpers.default_rngs()")
+        key = cst.Call(source) if source is not None else context.expression("helpers.next_key()")
         arguments.append(keyword_argument("key", key))
     context.converted(node, op=construct.function, api=f"torch.nn.init.{construct.function}_", rule="initializer")
     return context.expression(f"helpers.{construct.function}_({{arguments}})", arguments=arguments)

@@ -236,7 +236,7 @@ def draw_key(context: FileContext, node: cst.CSTNode) -> cst.BaseExpression:
     context.review(
         node, "draws from a stream of the process; under jax.jit it would draw the same numbers at every call",
         rule="rngs")  # fmt: skip
-    return context.expression("helpers.default_rngs()")
+    return context.expression("helpers.next_key()")
 
 
 def module_rngs(context: FileContext) -> cst.BaseExpression:
@@ -247,7 +247,7 @@ def module_rngs(context: FileContext) -> cst.BaseExpression:
     if context.inference.__dict__.get("_seeds_globally") is None:
         context.inference.__dict__["_seeds_globally"] = _seeds_globally(context)
     if context.inference.__dict__["_seeds_globally"]:
-        return context.expression("helpers.default_rngs")
+        return context.expression("flax.nnx.Rngs(helpers.next_key())")
     return context.expression("flax.nnx.Rngs(0)")
 
 

@@ -1,0 +1,136 @@
+"""Devices: JAX places arrays by itself, so moves disappear and questions about accelerators go to its backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from ..rewriter.context import FileContext
+from ..rewriter.lattice import Array, Sequence, Tuple, Type
+from ..rewriter.names import dotted
+from ..rewriter.rule import Rule
+
+_EXPRESSIONS = {
+    "torch.device": "jax.devices()[0]",
+    "torch.cuda.is_available": 'jax.default_backend() == "gpu"',
+    "torch.backends.mps.is_available": 'jax.default_backend() == "METAL"',
+    "torch.backends.mps.is_built": 'jax.default_backend() == "METAL"',
+    "torch.xpu.is_available": 'jax.default_backend() == "xpu"',
+    "torch.cuda.device_count": "jax.device_count()",
+    "torch.cuda.current_device": "jax.devices()[0]",
+    "torch.get_default_dtype": "jax.numpy.zeros(()).dtype",
+}
+#: Calls without a counterpart that change no number: memory, kernels' choice, debugging, thread counts.
+_DROPPED = frozenset(
+    """torch.cuda.empty_cache torch.cuda.synchronize torch.cuda.set_device torch.cuda.reset_peak_memory_stats
+    torch.set_num_threads torch.set_num_interop_threads torch.autograd.set_detect_anomaly torch.mps.empty_cache
+    torch.set_float32_matmul_precision torch.use_deterministic_algorithms torch.cuda.ipc_collect
+    torch.multiprocessing.set_start_method torch.multiprocessing.set_sharing_strategy torch.set_printoptions
+    torch.autograd.detect_anomaly torch.mps.synchronize""".split()
+)
+
+
+@dataclass(frozen=True)
+class DeviceQuestion:
+    """Which device there is, or whether there is one of a kind. `answer` is a template of the target's expression."""
+
+    answer: str
+    api: str
+
+
+@dataclass(frozen=True)
+class DroppedStatement:
+    """A statement that only concerns devices, or that says `x = x` after its move has gone."""
+
+    api: str
+
+
+def read_question(node: cst.Call, context: FileContext) -> DeviceQuestion | None:
+    """`torch.device(...)`, `torch.cuda.is_available()` and their like."""
+    path = context.direct_path(node.func)
+    if path is None or path not in _EXPRESSIONS:
+        return None
+    return DeviceQuestion(_EXPRESSIONS[path], path)
+
+
+def write_question(construct: DeviceQuestion, node: cst.Call, context: FileContext) -> cst.BaseExpression:
+    """JAX's answer, in parentheses where it is a comparison inside a larger expression."""
+    context.converted(node, op="device", api=construct.api, rule="devices")
+    result: cst.BaseExpression = context.expression(construct.answer)
+    parent = context.stack[-2] if len(context.stack) > 1 else None
+    if isinstance(result, cst.Comparison) and not isinstance(parent, (cst.Arg, cst.If, cst.Assign, cst.IfExp, cst.Return)):
+        return result.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    return result
+
+
+def read_statement(node: cst.SimpleStatementLine, context: FileContext) -> DroppedStatement | None:
+    """Statements whose whole purpose is a device: `torch.cuda.empty_cache()`, `torch.backends.cudnn.benchmark = True`."""
+    if len(node.body) != 1:
+        return None
+    small = node.body[0]
+    if isinstance(small, cst.Expr) and isinstance(small.value, cst.Call):
+        path = context.direct_path(small.value.func) or ""
+        if path in _DROPPED:
+            return DroppedStatement(path)
+        return _moved_module(small.value, context)
+    if isinstance(small, cst.Assign) and len(small.targets) == 1:
+        target = small.targets[0].target
+        if isinstance(target, cst.Attribute):
+            text = dotted(target) or ""
+            root = context.direct_path(target) or ""
+            if text and root.startswith(("torch.backends.", "torch.autograd.")):
+                return DroppedStatement(root)
+        return _self_assignment(small, context)
+    return None
+
+
+def _moved_module(call: cst.Call, context: FileContext) -> DroppedStatement | None:
+    """`model.to(device)` as a statement of its own."""
+    function = call.func
+    if not isinstance(function, cst.Attribute) or function.attr.value not in ("to", "cuda", "cpu"):
+        return None
+    value = context.type_of(function.value)
+    if not context.inference.is_module(value) or isinstance(context.rewrite(call), cst.Call):
+        return None
+    return DroppedStatement(f"torch.nn.Module.{function.attr.value}")
+
+
+def _self_assignment(node: cst.Assign, context: FileContext) -> DroppedStatement | None:
+    """`x = x.to(device)` or `x, y = x.to(device), y.to(device)`: nothing is left of it."""
+    target = node.targets[0].target
+    if not _holds_arrays(context, context.type_of(node.value)) and not context.inference.is_module(
+        context.type_of(node.value)
+    ):
+        return None
+    if not isinstance(target, (cst.Name, cst.Tuple, cst.Attribute)) or target.deep_equals(node.value):
+        return None
+    written = context.rewrite(node.value)
+    return DroppedStatement("Tensor.to") if _same(target, written) else None
+
+
+def _holds_arrays(context: FileContext, value: Type) -> bool:
+    if isinstance(value, Tuple):
+        return any(_holds_arrays(context, item) for item in value.items)
+    return isinstance(value, Array) or (isinstance(value, Sequence) and isinstance(value.item, Array))
+
+
+def _same(target: cst.BaseExpression, written: Any) -> bool:
+    if isinstance(target, cst.Tuple) and isinstance(written, cst.Tuple):
+        if len(target.elements) != len(written.elements):
+            return False
+        return all(_same(a.value, b.value) for a, b in zip(target.elements, written.elements, strict=True))
+    return isinstance(written, cst.BaseExpression) and dotted(target) is not None and dotted(target) == dotted(written)
+
+
+def write_statement(construct: DroppedStatement, node: cst.SimpleStatementLine, context: FileContext) -> Any:
+    """Nothing."""
+    context.converted(node, op="device", api=construct.api, rule="devices")
+    return cst.RemovalSentinel.REMOVE
+
+
+RULES = (
+    Rule("device_question", (cst.Call,), {"torch": read_question}, {"jax": write_question}, order=30),
+    Rule("device_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=30),
+)
