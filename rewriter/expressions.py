@@ -124,6 +124,8 @@ class _Substitution(cst.CSTTransformer):
     def leave_Name(self, original: cst.Name, updated: cst.Name) -> cst.BaseExpression:
         if original.value.startswith(_PLACEHOLDER):
             node = self.nodes[original.value[len(_PLACEHOLDER) :]]
+            if isinstance(node, (list, tuple)):
+                return updated  # Arguments: `leave_Arg` puts them in.
             return dotted_name(node) if isinstance(node, str) else node
         return updated
 

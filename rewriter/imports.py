@@ -107,11 +107,14 @@ def used_names(module: cst.Module) -> set[str]:
 class _Remover(cst.CSTTransformer):
     """Drops the source framework's imports whose names are no longer used."""
 
-    def __init__(self, used: set[str], is_source: Mapping[str, bool]) -> None:
+    def __init__(self, used: set[str], removable: Sequence[str]) -> None:
         super().__init__()
         self.used = used
-        self.is_source = is_source
-        self.removed_at: cst.CSTNode | None = None
+        self.removable = tuple(removable)
+
+    def is_source(self, path: str) -> bool:
+        """Whether a dotted path lies in one of the packages or modules whose imports may go."""
+        return any(path == root or path.startswith(f"{root}.") for root in self.removable)
 
     def visit_Call(self, node: cst.Call) -> bool:
         return False
@@ -120,7 +123,7 @@ class _Remover(cst.CSTTransformer):
         name = dotted(alias.name) or ""
         path = f"{module}.{name}" if module else name
         local = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else name
-        if not self.is_source.get(path.partition(".")[0], False):
+        if not self.is_source(path):
             return True
         return local.partition(".")[0] in self.used
 
@@ -141,7 +144,7 @@ class _Remover(cst.CSTTransformer):
             return updated
         module = dotted(updated.module) or ""
         if isinstance(updated.names, cst.ImportStar):
-            return cst.RemoveFromParent() if self.is_source.get(module.partition(".")[0], False) else updated
+            return cst.RemoveFromParent() if self.is_source(module) else updated
         return self._filtered(updated, updated.names, module)
 
 
@@ -161,7 +164,7 @@ def update_imports(
     used = used_names(module)
     if keep_stars:
         used.add("*")
-    remover = _Remover(used, dict.fromkeys(source_roots, True))
+    remover = _Remover(used, source_roots)
     body: list[cst.BaseStatement | cst.SimpleStatementLine] = []
     insert_at: int | None = None
     pending: Sequence[cst.EmptyLine] = ()

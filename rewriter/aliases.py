@@ -1,0 +1,376 @@
+"""Who else sees an array that is changed in place: the alias analysis behind every rule on mutation.
+
+For each statement of a function it knows which memory a name may live in and which names are read later. A change of
+`x` may be written as a new value of `x` when nothing that is read later shares memory with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from .evidence import all_parameters
+from .infer import Inference
+from .lattice import Array, Instance, Method, Reference, Type
+from .liveness import Liveness, captured_names, target_names
+from .names import Definition, dotted
+from .storage import NOWHERE, AliasFacts, Environment, Storage, StorageEvaluator, Storages, Summary, root_name
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """What else a changed array is. `others`: places that are read later; `parameters`: parameters whose caller
+    sees the change; `kind` of the worst: `free`, `parameter`, `shared`."""
+
+    kind: str
+    others: tuple[str, ...] = ()
+
+
+class FunctionAliases(StorageEvaluator):
+    """The storages before each statement of one function or file, and what the function returns and keeps."""
+
+    def __init__(self, body: Sequence[cst.CSTNode], outside: Environment, live: Liveness, base: StorageEvaluator) -> None:
+        super().__init__(base.types, base.bound, base.facts, base.framework, base.summarize)
+        self.live = live
+        self.before: dict[cst.CSTNode, Environment] = {}
+        self.returned: Storages = NOWHERE
+        self.reachable = True
+        self._leaving: list[tuple[list[Environment], list[Environment]]] = []
+        self._raising: list[list[Environment]] = []
+        self.environment = dict(outside)
+        self._block(body)
+        self.last = self.environment
+
+    def _block(self, body: Iterable[cst.CSTNode]) -> None:
+        for node in body:
+            if isinstance(node, cst.SimpleStatementLine):
+                self._block(node.body)
+                continue
+            self.before[node] = dict(self.environment)
+            for points in self._raising:
+                points.append(self.before[node])
+            self._statement(node)
+
+    def _suite(self, suite: cst.CSTNode | None) -> None:
+        if suite is not None:
+            self._block(suite.body)  # type: ignore[attr-defined]
+
+    def _statement(self, node: cst.CSTNode) -> None:
+        match node:
+            case cst.Assign():
+                found = self.of(node.value)
+                for target in node.targets:
+                    self._assign(target.target, found, node.value)
+            case cst.AnnAssign(value=value) if value is not None:
+                self._assign(node.target, self.of(value), value)
+            case cst.AugAssign():
+                self._augment(node)
+            case cst.Expr():
+                self.effects = frozenset({node.value})
+                self.of(node.value)
+                self.effects = frozenset()
+                if isinstance(node.value, cst.Yield):
+                    self.hold("the consumer of yield", self.of(node.value))
+            case cst.Return():
+                self.returned |= self.of(node.value) if node.value is not None else NOWHERE
+                self.reachable = False
+            case cst.Break() | cst.Continue():
+                if self._leaving:
+                    self._leaving[-1][isinstance(node, cst.Continue)].append(dict(self.environment))
+                self.reachable = False
+            case cst.Raise():
+                self.reachable = False
+            case cst.If():
+                self.of(node.test)
+                orelse = node.orelse
+                self._branches([node.body], [orelse] if isinstance(orelse, cst.If) else orelse)
+            case cst.For() | cst.While():
+                self._loop(node)
+            case cst.With():
+                for item in node.items:
+                    found = self.of(item.item)
+                    if item.asname is not None:
+                        self.bind(item.asname.name, found)
+                self._suite(node.body)
+            case cst.Try() | cst.TryStar():
+                self._try(node)
+            case cst.Match():
+                self._match(node)
+            case cst.FunctionDef():
+                self.environment[node.name.value] = NOWHERE
+            case cst.Assert() | cst.Del():
+                self.union([node.test if isinstance(node, cst.Assert) else node.target])
+
+    def _assign(self, target: cst.BaseExpression, found: Storages, value: cst.BaseExpression) -> None:
+        if isinstance(target, (cst.Tuple, cst.List)):
+            parts: list[cst.BaseExpression | None] = [None] * len(target.elements)
+            if isinstance(value, (cst.Tuple, cst.List)) and len(value.elements) == len(parts):
+                parts = [element.value for element in value.elements]
+            several = found == {Storage("fresh", value)}
+            before = dict(self.environment)
+            for index, (element, part) in enumerate(zip(target.elements, parts, strict=True)):
+                if several:
+                    share = self.fresh(value, index + 1)
+                elif part is not None:
+                    share = self._in(before, part)
+                else:
+                    share = found
+                self._assign(element.value, share, part if part is not None else value)
+        elif isinstance(target, cst.StarredElement):
+            self._assign(target.value, found, value)
+        elif isinstance(target, cst.Name):
+            self._forget(target.value)
+            self.environment[target.value] = found
+        elif isinstance(target, cst.Attribute):
+            place = dotted(target)
+            if place is not None and not isinstance(self.type_of(target.value), Array):
+                self.environment[place] = found
+            elif place is None:
+                self.hold(f".{target.attr.value} of an object", found)
+        elif isinstance(target, cst.Subscript) and not isinstance(self.type_of(target.value), Array):
+            self._store(target.value, found)
+
+    def _in(self, environment: Environment, node: cst.BaseExpression) -> Storages:
+        current, self.environment = self.environment, dict(environment)
+        found = self.of(node)
+        self.environment = current
+        return found
+
+    def _forget(self, name: str) -> None:
+        """A name that gets a new object loses what was known of the old one's attributes."""
+        for place in [place for place in self.environment if place.startswith(f"{name}.")]:
+            self.hold(place, self.environment.pop(place))
+
+    def _store(self, container: cst.BaseExpression, found: Storages) -> None:
+        """`container[k] = value`: the container's name stands for its elements too."""
+        place = dotted(container) or root_name(container)
+        if place is not None and place in self.environment:
+            self.environment[place] |= found
+        elif found:
+            self.hold(f"the container {place or 'that holds it'}", found)
+
+    def _augment(self, node: cst.AugAssign) -> None:
+        found = self.of(node.value)
+        if isinstance(node.target, cst.Name) and not isinstance(self.type_of(node.target), Array):
+            known = self.environment.get(node.target.value, NOWHERE)
+            self.environment[node.target.value] = known | found
+        else:
+            self.of(node.target)
+
+    # Paths through the function.
+
+    def _branches(self, *branches: object) -> None:
+        """Walk alternatives from one environment and join the ends that are reached."""
+        start = self.environment
+        ends: list[Environment] = []
+        for branch in branches:
+            self.environment, self.reachable = dict(start), True
+            if isinstance(branch, list):
+                for part in branch:
+                    self._statement(part) if isinstance(part, cst.If) else self._suite(part)
+            elif isinstance(branch, cst.CSTNode):
+                self._suite(branch)
+            if self.reachable:
+                ends.append(self.environment)
+        self.reachable = bool(ends)
+        self.environment = joined(ends) if ends else start
+
+    def _loop(self, node: cst.For | cst.While) -> None:
+        iterated = self.of(node.iter) if isinstance(node, cst.For) else NOWHERE
+        head = dict(self.environment)
+        breaks: list[Environment] = []
+        while True:
+            self._leaving.append(([], []))
+            self.environment, self.reachable = dict(head), True
+            if isinstance(node, cst.For):
+                self.bind(node.target, iterated)
+            else:
+                self.of(node.test)
+            self._suite(node.body)
+            breaks, continues = self._leaving.pop()
+            ends = [head, *continues, *([self.environment] if self.reachable else [])]
+            grown = joined(ends)
+            if grown == head:
+                break
+            head = grown
+        self.environment, self.reachable = head, True
+        self._suite(node.orelse)
+        self.environment = joined([self.environment, *breaks])
+        self.reachable = True
+
+    def _try(self, node: cst.Try | cst.TryStar) -> None:
+        points: list[Environment] = [dict(self.environment)]
+        self._raising.append(points)
+        self._suite(node.body)
+        self._suite(node.orelse)
+        self._raising.pop()
+        ends = [self.environment] if self.reachable else []
+        raised = joined([*points, self.environment])
+        for handler in node.handlers:
+            self.environment, self.reachable = dict(raised), True
+            self._suite(handler.body)
+            if self.reachable:
+                ends.append(self.environment)
+        self.reachable = bool(ends)
+        self.environment = joined(ends) if ends else raised
+        self._suite(node.finalbody)
+
+    def _match(self, node: cst.Match) -> None:
+        found = self.of(node.subject)
+        for case in node.cases:
+            for name in captured_pattern_names(case.pattern):
+                self.environment[name] = found
+        self._branches(*(case.body for case in node.cases), None)
+
+    # Answers.
+
+    def readers(self, statement: cst.CSTNode, found: Storages, place: str) -> list[str]:
+        """Places other than `place` that share these storages and are read behind the statement."""
+        live = self.live.after.get(statement, frozenset())
+        others = []
+        for name, held in self.before.get(statement, {}).items():
+            root = name.partition(".")[0]
+            wanted = name.startswith("@") or "." in name or root in live
+            if name != place and wanted and held & found:
+                others.append(name.removeprefix("@"))
+        return others
+
+    def storages(self, statement: cst.CSTNode, node: cst.BaseExpression) -> Storages:
+        """The storages of an expression as the statement begins."""
+        return self._in(self.before.get(statement, {}), node)
+
+
+def captured_pattern_names(pattern: cst.CSTNode) -> Iterable[str]:
+    """Names that a `case` pattern may bind."""
+    from .liveness import names_read
+
+    return names_read(pattern)
+
+
+def joined(environments: Sequence[Environment]) -> Environment:
+    """Where several paths meet, a name may live wherever it does on any of them."""
+    result: Environment = dict(environments[0])
+    for environment in environments[1:]:
+        for name, held in environment.items():
+            result[name] = result[name] | held if name in result else held
+    return result
+
+
+class Aliases:
+    """The alias analysis of a whole conversion, function by function as asked."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self.facts = AliasFacts.of(inference.tables.frameworks[inference.source])
+        self._functions: dict[cst.CSTNode, FunctionAliases] = {}
+        self._summaries: dict[cst.CSTNode, Summary | None] = {}
+
+    def function(self, node: cst.CSTNode, file: str) -> FunctionAliases:
+        """The analysis of a FunctionDef, or of the top level of a Module."""
+        known = self._functions.get(node)
+        if known is None:
+            known = self._functions[node] = self._analyse(node, file)
+        return known
+
+    def _analyse(self, node: cst.CSTNode, file: str) -> FunctionAliases:
+        found = self.inference.files[file]
+        base = StorageEvaluator(found.types, found.bound, self.facts, self.inference.framework, self.summary)
+        outside: Environment = {}
+        if isinstance(node, cst.FunctionDef):
+            body = node.body.body
+            end = captured_names(node.body)
+            outside = {name: frozenset({Storage("parameter", name)}) for name in parameter_names(node)}
+            if self._is_method(node, file) and outside:
+                outside[next(iter(outside))] = NOWHERE
+        else:
+            assert isinstance(node, cst.Module)
+            body = node.body
+            end = frozenset(bound_names(node.body)) | captured_names(node)
+        return FunctionAliases(body, outside, Liveness(body, end), base)
+
+    def _is_method(self, node: cst.FunctionDef, file: str) -> bool:
+        static = any(dotted(decorator.decorator) == "staticmethod" for decorator in node.decorators)
+        first = next(iter(parameter_names(node)), None)
+        return not static and first in ("self", "cls")
+
+    def summary(self, call: cst.Call, callee: Type) -> Summary | None:
+        """What the repository's function that a call runs does with its arguments' memory."""
+        definition = self._definition(callee)
+        if definition is None or not isinstance(definition.node, cst.FunctionDef):
+            return None
+        return self.summary_of(definition)
+
+    def summary_of(self, definition: Definition) -> Summary | None:
+        """The summary of a function; None while it is being made, as in recursion."""
+        node = definition.node
+        assert isinstance(node, cst.FunctionDef)
+        if node not in self._summaries:
+            self._summaries[node] = None
+            self._summaries[node] = self._summarize(node, definition.file)
+        return self._summaries[node]
+
+    def _summarize(self, node: cst.FunctionDef, file: str) -> Summary:
+        analysis = self.function(node, file)
+        kept = NOWHERE.union(*(held for name, held in analysis.last.items() if name.startswith("@") or "." in name))
+        names = parameter_names(node)
+        if self._is_method(node, file):
+            names = names[1:]
+        return Summary(
+            frozenset(s.site for s in analysis.returned if s.kind == "parameter"),
+            frozenset(s.site for s in kept if s.kind == "parameter"),
+            tuple(names),
+            frozenset(s for s in analysis.returned if s.kind in ("attribute", "outer")),
+        )
+
+    def _definition(self, callee: Type) -> Definition | None:
+        inference = self.inference
+        match callee:
+            case Reference(path=path):
+                found = inference.repository.resolve(path)
+                if found is not None and isinstance(found.node, cst.FunctionDef):
+                    return found
+                return None
+            case Method(receiver=Instance(path=path), name=name):
+                method = inference.method(path, name)
+                return method[1] if method is not None else None
+            case Instance(path=path):
+                for name in (*inference.framework.forward_methods, "__call__"):
+                    method = inference.method(path, name)
+                    if method is not None:
+                        return method[1]
+        return None
+
+
+def parameter_names(node: cst.FunctionDef) -> list[str]:
+    """The names of all parameters, the starred ones last."""
+    names = [parameter.name.value for parameter in all_parameters(node.params)]
+    for star in (node.params.star_arg, node.params.star_kwarg):
+        if isinstance(star, cst.Param):
+            names.append(star.name.value)
+    return names
+
+
+def bound_names(body: Iterable[cst.CSTNode]) -> Iterable[str]:
+    """The names that a block's statements bind, nested blocks included, inner functions not."""
+    for node in body:
+        if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+            yield node.name.value
+        elif isinstance(node, cst.Assign):
+            for target in node.targets:
+                yield from target_names(target.target)
+        elif isinstance(node, (cst.AnnAssign, cst.AugAssign, cst.For)):
+            yield from target_names(node.target)
+        elif isinstance(node, cst.With):
+            for item in node.items:
+                if item.asname is not None:
+                    yield from target_names(item.asname.name)
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, part, None)
+            if isinstance(inner, cst.CSTNode):
+                inner = [inner]
+            if isinstance(inner, (list, tuple)) and not isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+                yield from bound_names(inner)
+
+

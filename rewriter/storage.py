@@ -1,0 +1,318 @@
+"""Which memory an expression's value may live in: the abstract storages that the alias analysis tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from .framework_types import FrameworkTypes
+from .lattice import (
+    UNKNOWN,
+    Array,
+    Callback,
+    Device,
+    DType,
+    Instance,
+    Mapping,
+    Method,
+    NoneType,
+    Partial,
+    RandomKey,
+    Reference,
+    Scalar,
+    Sequence,
+    Shape,
+    Tuple,
+    Type,
+    Unknown,
+)
+from .liveness import target_names
+from .names import dotted
+from .nodes import children
+from .read import BoundOp, Collected, Given, Refusal, literal
+from .tables import Framework
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A piece of memory. kind: `fresh` (made at `site`), `parameter`, `attribute` or `outer` (named by `site`).
+
+    old: made at the same place in an earlier turn of a loop. part: which of several results.
+    """
+
+    kind: str
+    site: Any
+    old: bool = False
+    part: int = 0
+
+
+Storages = frozenset[Storage]
+Environment = dict[str, Storages]
+NOWHERE: Storages = frozenset()
+
+_PLAIN = (Scalar, Shape, NoneType, DType, Device, RandomKey, Callback, Partial, Reference)
+_COPIES = frozenset({"copy.deepcopy"})
+_GROWING = frozenset({"append", "extend", "insert", "add", "update", "setdefault", "appendleft"})
+
+
+@dataclass(frozen=True)
+class AliasFacts:
+    """What the framework's facts say: ops whose result may share memory with an argument, layers likewise."""
+
+    views: frozenset[str]
+    layers: frozenset[str]
+
+    @staticmethod
+    def of(framework: Framework) -> AliasFacts:
+        return AliasFacts(frozenset(framework.fact("views", default=())), frozenset(framework.fact("alias_layers", default=())))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a function does with its parameters' memory.
+
+    returned: names of parameters whose memory the result may share; keeps: those that an object holds on to.
+    """
+
+    returned: frozenset[str]
+    keeps: frozenset[str]
+    names: tuple[str, ...]
+    attributes: Storages = NOWHERE
+
+
+#: The summary of the repository's function that a call runs, None if that is not known.
+Summarize = Callable[[cst.Call, Type], "Summary | None"]
+
+
+class StorageEvaluator:
+    """Finds the storages of expressions in an environment of names; dotted names such as `self.x` are names too."""
+
+    def __init__(
+        self,
+        types: dict[cst.CSTNode, Type],
+        bound: dict[cst.CSTNode, BoundOp | Refusal],
+        facts: AliasFacts,
+        framework: FrameworkTypes,
+        summarize: Summarize,
+    ) -> None:
+        self.types = types
+        self.bound = bound
+        self.facts = facts
+        self.framework = framework
+        self.summarize = summarize
+        self.environment: Environment = {}
+        self._sites: set[cst.CSTNode] = set()
+
+    def type_of(self, node: cst.CSTNode) -> Type:
+        return self.types.get(node, UNKNOWN)
+
+    def of(self, node: cst.CSTNode) -> Storages:
+        """The storages that the value of an expression, or what it contains, may live in."""
+        match node:
+            case cst.Call():
+                found = self.call(node)
+            case cst.Name():
+                found = self.name(node)
+            case cst.Attribute():
+                found = self.attribute(node)
+            case cst.Subscript():
+                found = self.subscript(node)
+            case cst.BinaryOperation() | cst.UnaryOperation() | cst.Comparison():
+                parts = self.union(children(node))
+                found = self.fresh(node) if isinstance(self.type_of(node), Array) else parts
+            case cst.NamedExpr(target=cst.Name(value=name)):
+                found = self.of(node.value)
+                self.environment[name] = found
+            case cst.ListComp() | cst.SetComp() | cst.GeneratorExp() | cst.DictComp():
+                found = self.comprehension(node)
+            case cst.Lambda():
+                found = NOWHERE
+            case cst.IfExp():
+                self.of(node.test)
+                found = self.of(node.body) | self.of(node.orelse)
+            case _:
+                found = self.union(children(node))
+        return NOWHERE if isinstance(self.type_of(node), _PLAIN) else found
+
+    def union(self, nodes: Iterable[cst.CSTNode]) -> Storages:
+        found = NOWHERE
+        for node in nodes:
+            found |= self.of(node)
+        return found
+
+    def fresh(self, node: cst.CSTNode, part: int = 0) -> Storages:
+        """New memory. What the same place made before is told apart, so that a loop's turns do not mix."""
+        new = Storage("fresh", node, part=part)
+        if node in self._sites:
+            before = new, Storage("fresh", node, True, part)
+            for name, held in self.environment.items():
+                if before[0] in held:
+                    self.environment[name] = (held - {before[0]}) | {before[1]}
+        self._sites.add(node)
+        return frozenset({new})
+
+    def name(self, node: cst.Name) -> Storages:
+        known = self.environment.get(node.value)
+        if known is not None:
+            return known
+        return frozenset({Storage("outer", node.value)})
+
+    def attribute(self, node: cst.Attribute) -> Storages:
+        owner = self.type_of(node.value)
+        held = self.of(node.value)
+        if isinstance(owner, (Array, Tuple, Sequence, Mapping)) or isinstance(owner, Reference):
+            return held
+        place = dotted(node)
+        if place is None:
+            return held | frozenset({Storage("attribute", f"(...).{node.attr.value}")})
+        if place in self.environment:
+            return self.environment[place]
+        held = frozenset(storage for storage in held if storage.kind != "outer")
+        return held if isinstance(owner, Unknown) and held else held | {Storage("attribute", place)}
+
+    def subscript(self, node: cst.Subscript) -> Storages:
+        held = self.of(node.value)
+        self.union(node.slice)
+        if isinstance(self.type_of(node.value), Array) and self.is_gather(node):
+            return self.fresh(node)
+        return held
+
+    def is_gather(self, node: cst.Subscript) -> bool:
+        """Whether indexing an array certainly copies: an index is an array or a list."""
+        return any(self._is_advanced(element.slice.value) for element in node.slice if isinstance(element.slice, cst.Index))
+
+    def _is_advanced(self, index: cst.BaseExpression) -> bool:
+        if isinstance(index, cst.Tuple):
+            return any(self._is_advanced(element.value) for element in index.elements)
+        found = self.type_of(index)
+        return isinstance(found, Array) or (isinstance(found, Sequence) and found.kind == "list")
+
+    def comprehension(self, node: cst.BaseComp) -> Storages:
+        outer = {name: self.environment[name] for name in _bound_by(node) if name in self.environment}
+        clause: cst.CompFor | None = node.for_in
+        while clause is not None:
+            self.bind(clause.target, self.of(clause.iter))
+            for condition in clause.ifs:
+                self.of(condition.test)
+            clause = clause.inner_for_in
+        elements = [node.key, node.value] if isinstance(node, cst.DictComp) else [node.elt]  # type: ignore[attr-defined]
+        found = self.union(elements)
+        for name in _bound_by(node):
+            self.environment.pop(name, None)
+        self.environment.update(outer)
+        return found
+
+    def bind(self, target: cst.CSTNode, found: Storages) -> None:
+        """Let the names of a target stand for these storages."""
+        if isinstance(target, cst.Name):
+            self.environment[target.value] = found
+        elif isinstance(target, (cst.Tuple, cst.List)):
+            for element in target.elements:
+                self.bind(element.value, found)
+
+    # Calls.
+
+    def call(self, node: cst.Call) -> Storages:
+        arguments = [self.of(argument.value) for argument in node.args]
+        everything = NOWHERE.union(*arguments)
+        receiver = self.of(node.func.value) if isinstance(node.func, cst.Attribute) else NOWHERE
+        bound = self.bound.get(node)
+        if isinstance(bound, BoundOp):
+            return self._op(bound, node)
+        if isinstance(node.func, cst.Attribute) and isinstance(self.type_of(node.func.value), Array):
+            return receiver if isinstance(self.type_of(node), (Array, Unknown)) else receiver | everything
+        callee = self.type_of(node.func)
+        summary = self.summarize(node, callee)
+        if summary is not None:
+            return self._summarized(summary, node, arguments)
+        if isinstance(callee, Instance) and self.framework.layer_result(callee.path) != UNKNOWN:
+            return everything if callee.path in self.facts.layers else self.fresh(node)
+        if isinstance(callee, Reference) and callee.path in _COPIES:
+            return self.fresh(node)
+        self._growth(node, everything)
+        return everything | receiver | self.fresh(node)
+
+    def _op(self, bound: BoundOp, node: cst.Call) -> Storages:
+        if bound.op.is_layer:
+            return NOWHERE
+        names = {parameter.name for parameter in bound.op.parameters}
+        if bound.op.name in self.facts.views or "training" in names or self.is_inplace(node):
+            return self.union(self._array_arguments(bound))
+        return self.fresh(node)
+
+    @staticmethod
+    def _array_arguments(bound: BoundOp) -> Iterable[cst.CSTNode]:
+        for argument in bound.arguments.values():
+            if isinstance(argument, Given):
+                yield argument.node
+            elif isinstance(argument, Collected):
+                yield from (one.value for one in argument.arguments)
+
+    @staticmethod
+    def is_inplace(node: cst.Call) -> bool:
+        """Whether `inplace` is passed, unless it is certainly False."""
+        return any(
+            argument.keyword is not None and argument.keyword.value == "inplace" and literal(argument.value) is not False
+            for argument in node.args
+        )
+
+    def _summarized(self, summary: Summary, node: cst.Call, arguments: list[Storages]) -> Storages:
+        by_name: dict[str, Storages] = {}
+        positional = 0
+        for argument, held in zip(node.args, arguments, strict=True):
+            if argument.keyword is not None:
+                by_name[argument.keyword.value] = held
+            elif argument.star or positional >= len(summary.names):
+                return NOWHERE.union(*arguments) | summary.attributes
+            else:
+                by_name[summary.names[positional]] = held
+                positional += 1
+        kept = NOWHERE.union(*(by_name.get(name, NOWHERE) for name in summary.keeps))
+        if kept:
+            self.hold(f"what {dotted(node.func) or 'the call'} keeps", kept)
+        found = NOWHERE.union(*(by_name.get(name, NOWHERE) for name in summary.returned)) | summary.attributes
+        return found | self.fresh(node)
+
+    def _growth(self, node: cst.Call, arguments: Storages) -> None:
+        """`items.append(x)` lets the list hold x; a call for its effect alone may keep what it is given."""
+        if not (arguments and isinstance(node.func, cst.Attribute)):
+            return
+        method = self.type_of(node.func)
+        if node.func.attr.value in _GROWING:
+            root = root_name(node.func.value)
+            if root is not None and root in self.environment and "." not in (dotted(node.func.value) or "."):
+                self.environment[root] |= arguments
+            else:
+                self.hold(f"the container {dotted(node.func.value) or root or 'that holds it'}", arguments)
+        elif isinstance(method, Method) and isinstance(method.receiver, (Unknown, Instance)) and node in self.effects:
+            self.hold(f"what .{node.func.attr.value}() keeps", arguments)
+
+    effects: frozenset[cst.CSTNode] = frozenset()
+
+    def hold(self, holder: str, found: Storages) -> None:
+        """Something other than a local name holds these storages from now on."""
+        key = f"@{holder}"
+        self.environment[key] = self.environment.get(key, NOWHERE) | found
+
+
+def _bound_by(node: cst.BaseComp) -> set[str]:
+    names: set[str] = set()
+    clause: cst.CompFor | None = node.for_in
+    while clause is not None:
+        names.update(target_names(clause.target))
+        clause = clause.inner_for_in
+    return names
+
+
+def root_name(node: cst.CSTNode) -> str | None:
+    """The name at the left end of attributes, subscripts and method calls."""
+    while True:
+        if isinstance(node, (cst.Attribute, cst.Subscript)):
+            node = node.value
+        elif isinstance(node, cst.Call):
+            node = node.func
+        else:
+            return node.value if isinstance(node, cst.Name) else None
