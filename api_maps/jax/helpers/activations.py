@@ -94,8 +94,16 @@ def gumbel_softmax(x, tau: float = 1.0, hard: bool = False, axis: int = -1, *, k
 
 
 def scaled_dot_product_attention(
-    query, key, value, attn_mask=None, dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None,
-    enable_gqa: bool = False, *, dropout_key=None,
+    query,
+    key,
+    value,
+    attn_mask=None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+    *,
+    dropout_key=None,
 ) -> jax.Array:
     """`softmax(query @ key.T * scale + mask) @ value`, shapes `[..., heads, length, features]`.
 
@@ -122,5 +130,8 @@ def scaled_dot_product_attention(
             scores = scores + attn_mask
     blocked = jnp.all(scores == -jnp.inf, axis=-1, keepdims=True)
     weights = jnp.where(blocked, 0, jax.nn.softmax(jnp.where(blocked, 0, scores), axis=-1))
-    weights = dropout(weights, dropout_p, key=dropout_key).astype(value.dtype)
-    return weights @ value
+    if dropout_p > 0:
+        if dropout_key is None:
+            raise ValueError("scaled_dot_product_attention: dropout_p needs a dropout_key")
+        weights = dropout(weights, dropout_p, key=dropout_key)
+    return weights.astype(value.dtype) @ value
