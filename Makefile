@@ -28,8 +28,8 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)
 	rm -rf demo_output
-	JAX_PLATFORMS=cpu $(BIN)/ivy-convert $(DEMO) --to jax -o demo_output --verify --report demo_output.md
-	@echo; cat demo_output.md
+	JAX_PLATFORMS=cpu $(BIN)/ivy-convert $(DEMO) --to jax -o demo_output --verify --report demo_output/REPORT.md
+	@echo; cat demo_output/REPORT.md
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -42,4 +42,4 @@ test-slow: $(STAMP)
 	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -q -n 2 -m slow
 
 clean:
-	rm -rf $(VENV) demo_output demo_output.md build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo_output build *.egg-info .pytest_cache .mypy_cache .ruff_cache

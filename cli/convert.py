@@ -141,8 +141,6 @@ def check_combination(request: Request) -> None:
 
         if request.report.suffix not in FORMATS:
             raise click.UsageError(f"--report {request.report}: end its name in {', '.join(FORMATS)}")
-        if not request.report.absolute().parent.is_dir():
-            raise InputError(request.report, "its folder does not exist", "create it or name another file")
 
 
 def with_settings(request: Request, settings: Settings) -> Request:
