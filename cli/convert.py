@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..rewriter.helper_merge import join_helpers
-from ..rewriter.problems import InputError, Problem
+from ..rewriter.problems import Problem
 from ..rewriter.tree import SourceTree, discover, is_excluded
 from . import show
 from .settings import Settings, load_settings
