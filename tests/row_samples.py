@@ -235,6 +235,8 @@ def _spelled_arguments(
             parts.extend(one.text for one in value)
             continue
         text = _own_text(framework, row, parameter.hub, op, value)
+        if text is None:
+            return None
         if parameter.passing is Passing.VARIADIC:
             parts.append(text)
         elif positional and parameter.passing is not Passing.KEYWORD_ONLY:
@@ -245,12 +247,13 @@ def _spelled_arguments(
     return None if arguments else parts
 
 
-def _own_text(framework: Framework, row: Spelling, hub: str, op: HubOp, value: Value) -> str:
+def _own_text(framework: Framework, row: Spelling, hub: str, op: HubOp, value: Value) -> str | None:
+    """A value in the framework's words; None for an element type that it does not have."""
     mapping = row.values.get(hub, {})
     if isinstance(value.literal, (str, bool, int, float)) and value.literal in mapping:
         return repr(mapping[value.literal])
     parameter = op.parameter(hub)
     if parameter is not None and parameter.kind == "dtype" and isinstance(value.literal, str):
         spellings = framework.fact("dtypes", value.literal)
-        return str(spellings[0] if isinstance(spellings, list) else spellings)
+        return spellings[0] if isinstance(spellings, list) else spellings
     return value.text
