@@ -57,7 +57,7 @@ def convert_tree(
 
 def convert(obj: Any, to: str = "jax") -> Any:
     """Convert a live function, class, module object or installed package, and return the converted object."""
-    from .live import convert_object
+    from .rewriter.live import convert_object
 
     return convert_object(obj, to)
 

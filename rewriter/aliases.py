@@ -7,25 +7,15 @@ For each statement of a function it knows which memory a name may live in and wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import libcst as cst
 
 from .evidence import all_parameters
 from .infer import Inference
 from .lattice import Array, Instance, Method, Reference, Type
-from .liveness import Liveness, captured_names, target_names
+from .liveness import Liveness, captured_names, names_read, target_names
 from .names import Definition, dotted
 from .storage import NOWHERE, AliasFacts, Environment, Storage, StorageEvaluator, Storages, Summary, root_name
-
-
-@dataclass(frozen=True)
-class Sharing:
-    """What else a changed array is. `others`: places that are read later; `parameters`: parameters whose caller
-    sees the change; `kind` of the worst: `free`, `parameter`, `shared`."""
-
-    kind: str
-    others: tuple[str, ...] = ()
 
 
 class FunctionAliases(StorageEvaluator):
@@ -36,6 +26,8 @@ class FunctionAliases(StorageEvaluator):
         self.live = live
         self.before: dict[cst.CSTNode, Environment] = {}
         self.returned: Storages = NOWHERE
+        self.returns_value = False
+        self.derived: set[str] = set()
         self.reachable = True
         self._leaving: list[tuple[list[Environment], list[Environment]]] = []
         self._raising: list[list[Environment]] = []
@@ -74,7 +66,9 @@ class FunctionAliases(StorageEvaluator):
                 if isinstance(node.value, cst.Yield):
                     self.hold("the consumer of yield", self.of(node.value))
             case cst.Return():
-                self.returned |= self.of(node.value) if node.value is not None else NOWHERE
+                if node.value is not None:
+                    self.returned |= self.of(node.value)
+                    self.returns_value = True
                 self.reachable = False
             case cst.Break() | cst.Continue():
                 if self._leaving:
@@ -122,6 +116,7 @@ class FunctionAliases(StorageEvaluator):
             self._assign(target.value, found, value)
         elif isinstance(target, cst.Name):
             self._forget(target.value)
+            self._note_derived(target.value, self.type_of(value))
             self.environment[target.value] = found
         elif isinstance(target, cst.Attribute):
             place = dotted(target)
@@ -131,6 +126,16 @@ class FunctionAliases(StorageEvaluator):
                 self.hold(f".{target.attr.value} of an object", found)
         elif isinstance(target, cst.Subscript) and not isinstance(self.type_of(target.value), Array):
             self._store(target.value, found)
+
+    def bind(self, target: cst.CSTNode, found: Storages) -> None:
+        super().bind(target, found)
+        for name in target_names(target):
+            self._note_derived(name, self.type_of(target))
+
+    def _note_derived(self, name: str, value: Type) -> None:
+        """A name for an array that is not itself a module's parameter or buffer, though it may share its memory."""
+        if isinstance(value, Array) and not value.storage:
+            self.derived.add(name)
 
     def _in(self, environment: Environment, node: cst.BaseExpression) -> Storages:
         current, self.environment = self.environment, dict(environment)
@@ -220,7 +225,7 @@ class FunctionAliases(StorageEvaluator):
     def _match(self, node: cst.Match) -> None:
         found = self.of(node.subject)
         for case in node.cases:
-            for name in captured_pattern_names(case.pattern):
+            for name in names_read(case.pattern):
                 self.environment[name] = found
         self._branches(*(case.body for case in node.cases), None)
 
@@ -228,7 +233,7 @@ class FunctionAliases(StorageEvaluator):
 
     def readers(self, statement: cst.CSTNode, found: Storages, place: str) -> list[str]:
         """Places other than `place` that share these storages and are read behind the statement."""
-        live = self.live.after.get(statement, frozenset())
+        live = self.live.after.get(statement, frozenset()) - frozenset(names_bound(statement))
         others = []
         for name, held in self.before.get(statement, {}).items():
             root = name.partition(".")[0]
@@ -242,11 +247,13 @@ class FunctionAliases(StorageEvaluator):
         return self._in(self.before.get(statement, {}), node)
 
 
-def captured_pattern_names(pattern: cst.CSTNode) -> Iterable[str]:
-    """Names that a `case` pattern may bind."""
-    from .liveness import names_read
-
-    return names_read(pattern)
+def names_bound(statement: cst.CSTNode) -> Iterable[str]:
+    """The names to which an assignment gives a new value."""
+    if isinstance(statement, cst.Assign):
+        for target in statement.targets:
+            yield from target_names(target.target)
+    elif isinstance(statement, cst.AnnAssign):
+        yield from target_names(statement.target)
 
 
 def joined(environments: Sequence[Environment]) -> Environment:
@@ -313,7 +320,8 @@ class Aliases:
 
     def _summarize(self, node: cst.FunctionDef, file: str) -> Summary:
         analysis = self.function(node, file)
-        kept = NOWHERE.union(*(held for name, held in analysis.last.items() if name.startswith("@") or "." in name))
+        places = [place for environment in (*analysis.before.values(), analysis.last) for place in environment.items()]
+        kept = NOWHERE.union(*(held for name, held in places if name.startswith("@") or "." in name))
         names = parameter_names(node)
         if self._is_method(node, file):
             names = names[1:]

@@ -25,6 +25,8 @@ class Engine(Protocol):
 
     def visit(self, node: cst.CSTNode) -> Any: ...
     def children(self, node: cst.CSTNode) -> Any: ...
+    @property
+    def writer(self) -> Any: ...
 
 
 class Note:
@@ -106,6 +108,12 @@ class FileContext:
         """The node of the original file with its children rewritten, no rule applied to the node itself."""
         assert self.engine is not None
         return self.engine.children(node)
+
+    def write(self, op: BoundOp) -> cst.BaseExpression | Refusal:
+        """The target's expression for a bound op, or the reason why there is none."""
+        assert self.engine is not None
+        written: cst.BaseExpression | Refusal = self.engine.writer.write(op)
+        return written
 
     def claim(self, *nodes: cst.CSTNode) -> None:
         """Keep the tables from reading these nodes: a construct has taken them."""

@@ -19,7 +19,7 @@ class ImportTable:
 
     def __init__(self, scope: FileScope, module: cst.Module, aliases: Mapping[str, str]) -> None:
         self.aliases = aliases
-        self._taken = {node.value for node in walk(module) if isinstance(node, cst.Name)}
+        self._taken = _bound_names(module)
         self._existing = {path: name for name, path in scope.imports.items()}
         self._names: dict[str, str] = {}
         self.statements: dict[str, None] = {}
@@ -79,6 +79,21 @@ class ImportTable:
     def reserve(self, name: str) -> None:
         """Keep later imports from taking a name that a rule introduces."""
         self._taken.add(name)
+
+
+def _bound_names(module: cst.Module) -> set[str]:
+    """Every name of a file that is not merely an attribute or a keyword of a call."""
+    names: set[str] = set()
+    stack: list[cst.CSTNode] = [module]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, cst.Name):
+            names.add(node.value)
+        elif isinstance(node, (cst.Attribute, cst.Arg)):
+            stack.append(node.value)
+        else:
+            stack.extend(children(node))
+    return names
 
 
 def used_names(module: cst.Module) -> set[str]:

@@ -41,13 +41,17 @@ Argument = Given | Collected | Constant
 
 @dataclass(frozen=True)
 class BoundOp:
-    """A hub op with all its arguments, read from `node` through `spelling`."""
+    """A hub op with all its arguments, read from `node` through `spelling`.
+
+    starred: `*args` and `**keywords` whose content is not known; they can only be handed on to a like signature.
+    """
 
     op: HubOp
     spelling: Spelling
     arguments: Mapping[str, Argument]
     node: cst.BaseExpression
     api: str
+    starred: tuple[cst.Arg, ...] = ()
 
     def given(self, name: str) -> cst.BaseExpression | None:
         """The source expression of a hub argument, if it was written."""
@@ -135,11 +139,13 @@ def _bind(
     if row.form == "method":
         receiver = SpellingParameter("self", op.parameters[0].name, MISSING, Passing.POSITIONAL_ONLY)
         parameters = (receiver, *parameters)
-    bound = _match(parameters, arguments)
-    sure = True
+    bound, starred = _match(parameters, arguments)
+    sure = not starred
     hub_arguments: dict[str, Argument] = {}
     for parameter in parameters:
         value = bound.get(parameter.name)
+        if value is None and starred:
+            continue
         if value is None:
             if parameter.default is MISSING and parameter.passing is not Passing.VARIADIC:
                 if parameter.hub not in (CONTEXT, DROP):
@@ -165,7 +171,8 @@ def _bind(
                 raise _Mismatch()
             sure = sure and accepted is True
         hub_arguments[parameter.hub] = value
-    return BoundOp(op, row, _complete(op, row, hub_arguments), call, path), sure
+    complete = hub_arguments if starred else _complete(op, row, hub_arguments)
+    return BoundOp(op, row, complete, call, path, starred), sure
 
 
 def is_integer(argument: cst.Arg, type_of: TypeOf) -> bool:
@@ -174,18 +181,21 @@ def is_integer(argument: cst.Arg, type_of: TypeOf) -> bool:
     return isinstance(value, Scalar) and value.kind == "int"
 
 
-def _match(parameters: tuple[SpellingParameter, ...], arguments: list[cst.Arg]) -> dict[str, Given | Collected]:
-    """Python's own binding of call arguments to parameters."""
+def _match(
+    parameters: tuple[SpellingParameter, ...], arguments: list[cst.Arg]
+) -> tuple[dict[str, Given | Collected], tuple[cst.Arg, ...]]:
+    """Python's own binding of call arguments to parameters, and the starred arguments that it cannot look into."""
     positional = [p for p in parameters if p.passing in (Passing.POSITIONAL_ONLY, Passing.POSITIONAL_OR_KEYWORD)]
     variadic = next((p for p in parameters if p.passing is Passing.VARIADIC), None)
     by_name = {p.name: p for p in parameters if p.passing is not Passing.POSITIONAL_ONLY}
     bound: dict[str, Given | Collected] = {}
     collected: list[cst.Arg] = []
+    starred: list[cst.Arg] = []
     index = 0
     for argument in arguments:
         if argument.star == "**":
-            raise _Mismatch("the arguments behind ** cannot be read; write them out")
-        if argument.keyword is not None:
+            starred.append(argument)
+        elif argument.keyword is not None:
             name = argument.keyword.value
             parameter = by_name.get(name)
             if parameter is None or name in bound:
@@ -193,8 +203,11 @@ def _match(parameters: tuple[SpellingParameter, ...], arguments: list[cst.Arg]) 
             bound[name] = Given(argument.value, argument)
         elif argument.star == "*":
             if variadic is None or index < len(positional):
-                raise _Mismatch("the arguments behind * cannot be read; write them out")
-            collected.append(argument)
+                starred.append(argument)
+            else:
+                collected.append(argument)
+        elif starred:
+            raise _Mismatch("the arguments behind * cannot be read; write them out")
         elif index < len(positional):
             bound[positional[index].name] = Given(argument.value, argument)
             index += 1
@@ -204,7 +217,7 @@ def _match(parameters: tuple[SpellingParameter, ...], arguments: list[cst.Arg]) 
             raise _Mismatch("too many arguments")
     if variadic is not None and collected:
         bound[variadic.name] = Collected(tuple(collected))
-    return bound
+    return bound, tuple(starred)
 
 
 def _complete(op: HubOp, row: Spelling, arguments: dict[str, Argument]) -> dict[str, Argument]:

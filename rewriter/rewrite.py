@@ -188,6 +188,16 @@ class Rewriter:
         if written is node or (isinstance(node, cst.Call) and written.deep_equals(node)):
             return node
         self.context.converted(node, op=bound.op.name, api=bound.api, rule="tables")
+        return self._without_parentheses(node, written)
+
+    def _without_parentheses(self, node: Any, written: Any) -> Any:
+        """An operator that took a call's place needs its parentheses only inside a larger expression."""
+        parent = self.context.stack[-2] if len(self.context.stack) > 1 else None
+        alone = isinstance(parent, (cst.Assign, cst.AnnAssign, cst.Return, cst.Index, cst.Element)) or (
+            isinstance(parent, cst.Arg) and not parent.star
+        )
+        if alone and not node.lpar and isinstance(written, (cst.BinaryOperation, cst.Comparison)) and "\n" not in _text(written):
+            return written.with_changes(lpar=[], rpar=[])
         return written
 
     def _reference(self, node: cst.BaseExpression, path: str) -> Any:

@@ -188,7 +188,9 @@ class StorageEvaluator:
         if isinstance(index, cst.Tuple):
             return any(self._is_advanced(element.value) for element in index.elements)
         found = self.type_of(index)
-        return isinstance(found, Array) or (isinstance(found, Sequence) and found.kind == "list")
+        if isinstance(found, Array):
+            return found.dtype == "bool" or bool(found.rank)  # a single integer in an array still selects a view
+        return isinstance(found, Sequence) and found.kind == "list"
 
     def comprehension(self, node: cst.BaseComp) -> Storages:
         outer = {name: self.environment[name] for name in _bound_by(node) if name in self.environment}

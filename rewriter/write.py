@@ -55,7 +55,7 @@ class OpWriter:
             if row.review:
                 self.context.review(op.node, row.review, op=op.op.name, api=op.api)
             return node
-        if op.op.means:
+        if op.op.means and not op.starred:
             try:
                 return self._expand(op.op.means, op)
             except CannotWrite as cannot:
@@ -69,7 +69,11 @@ class OpWriter:
         return sorted(rows, key=lambda row: 0 if row.form == op.spelling.form and row.form in ("method", "operator", "property") else 1)
 
     def _spell(self, row: Spelling, op: BoundOp) -> cst.BaseExpression:
+        if op.starred and not hands_on(op, row):
+            raise CannotWrite("the arguments behind * or ** cannot be read; write them out")
         for name, value in row.where.items():
+            if op.starred:
+                raise CannotWrite("the arguments behind * or ** cannot be read; write them out")
             allowed = value if isinstance(value, list) else [value]
             actual = self._value(op.arguments.get(name))
             if not any(same_value(actual, option) for option in allowed):
@@ -136,7 +140,9 @@ class OpWriter:
                 arguments.extend(self._variadic(argument, row))
                 continue
             arguments.append(self._argument(argument, parameter, row, positional))
-        return arguments
+        starred = [one.with_changes(value=self.context.rewrite(one.value)) for one in op.starred]
+        before = sum(argument.keyword is None for argument in arguments) if starred and starred[0].star == "*" else len(arguments)
+        return [*arguments[:before], *starred, *arguments[before:]]
 
     def _supply(self, row: Spelling, op: BoundOp, parameter: SpellingParameter) -> cst.BaseExpression | None:
         for supplier in self.suppliers:
@@ -367,6 +373,28 @@ class _Expansion:
         if isinstance(result, Refusal):
             raise CannotWrite(result.reason)
         return result.with_changes(lpar=[], rpar=[]) if isinstance(result, cst.Call) else result
+
+
+def hands_on(op: BoundOp, row: Spelling) -> bool:
+    """Whether a row takes unread `*args` and `**keywords` just as the source does: same names, order and defaults."""
+    if row.form not in ("function", "helper", "method") or row.form == "method" != op.spelling.form:
+        return False
+    theirs = [p for p in row.parameters if p.hub != CONTEXT]
+    ours = [p for p in op.spelling.parameters if p.hub not in (DROP, REFUSE)]
+    if any(argument.star == "*" for argument in op.starred):
+        shared = min(len(ours), len(theirs))
+        if any(a.hub != b.hub for a, b in zip(ours[:shared], theirs[:shared], strict=True)):
+            return False
+    for parameter in ours:
+        if parameter.hub in op.arguments:
+            continue
+        counterpart = row.parameter_for(parameter.hub)
+        if counterpart is None or counterpart.name != parameter.name:
+            return False
+        same = counterpart.default is parameter.default or same_value(counterpart.default, parameter.default)
+        if not same or row.values.get(parameter.hub) != op.spelling.values.get(parameter.hub):
+            return False
+    return True
 
 
 @functools.cache
