@@ -10,7 +10,7 @@ from flax import nnx
 
 from .convolution import conv, conv_transpose, convolution_padding, per_dimension
 from .linear import fan_in_bound, uniform_parameter
-from .padding_layers import pad_spatial
+from .padding import pad
 
 
 class ConvolutionBase(nnx.Module):
@@ -36,7 +36,9 @@ class ConvolutionBase(nnx.Module):
         if in_channels % groups or out_channels % groups:
             raise ValueError(f"groups={groups} must divide {in_channels} inputs and {out_channels} outputs")
         if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
-            raise ValueError(f"padding_mode must be zeros, reflect, replicate or circular, got {padding_mode!r}")
+            raise ValueError(
+                f"padding_mode must be zeros, reflect, replicate or circular, got {padding_mode!r}"
+            )
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = per_dimension(kernel_size, self.dimensions)
@@ -71,14 +73,24 @@ class ConvolutionLayer(ConvolutionBase):
         rngs: nnx.Rngs,
     ):
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, 0, dilation, groups, bias, padding_mode, rngs
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            0,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            rngs,
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
         if self.padding_mode == "zeros":
             return conv(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
         pairs = convolution_padding(self.padding, self.kernel_size, self.stride, self.dilation)
-        x = pad_spatial(x, pairs, self.padding_mode)
+        x = pad(x, [width for pair in pairs[::-1] for width in pair], self.padding_mode)
         return conv(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 

@@ -48,16 +48,20 @@ def feature_dropout(x: jax.Array, p: float = 0.5, training: bool = True, *, key:
 
 def dropout1d(x: jax.Array, p: float = 0.5, training: bool = True, *, key: jax.Array) -> jax.Array:
     """Dropout of whole channels of x [N, C, L] or [C, L]."""
-    return feature_dropout(x, p, training, key=key) if jnp.ndim(x) == 3 else feature_dropout(
-        jnp.asarray(x)[None], p, training, key=key
-    )[0]
+    return (
+        feature_dropout(x, p, training, key=key)
+        if jnp.ndim(x) == 3
+        else feature_dropout(jnp.asarray(x)[None], p, training, key=key)[0]
+    )
 
 
 def dropout3d(x: jax.Array, p: float = 0.5, training: bool = True, *, key: jax.Array) -> jax.Array:
     """Dropout of whole channels of x [N, C, D, H, W] or [C, D, H, W]."""
-    return feature_dropout(x, p, training, key=key) if jnp.ndim(x) == 5 else feature_dropout(
-        jnp.asarray(x)[None], p, training, key=key
-    )[0]
+    return (
+        feature_dropout(x, p, training, key=key)
+        if jnp.ndim(x) == 5
+        else feature_dropout(jnp.asarray(x)[None], p, training, key=key)[0]
+    )
 
 
 def alpha_dropout(x: jax.Array, p: float = 0.5, training: bool = False, *, key: jax.Array) -> jax.Array:

@@ -62,9 +62,7 @@ class Identity(nnx.Module):
         return x
 
 
-def bilinear(
-    x1: jax.Array, x2: jax.Array, weight: jax.Array, bias: jax.Array | None = None
-) -> jax.Array:
+def bilinear(x1: jax.Array, x2: jax.Array, weight: jax.Array, bias: jax.Array | None = None) -> jax.Array:
     """x1 [..., in1], x2 [..., in2], weight [out, in1, in2] to [..., out]."""
     y = jnp.einsum("...i,oij,...j->...o", x1, weight, x2)
     return y if bias is None else y + bias

@@ -6,32 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
-
-def pad_spatial(
-    x: jax.Array, pairs: Sequence[tuple[int, int]], mode: str, value: float = 0.0
-) -> jax.Array:
-    """Pad the last len(pairs) axes of x by (low, high) pairs; a negative width crops.
-
-    mode: zeros, constant, reflect, replicate or circular, as torch names them.
-    """
-    x = jnp.asarray(x)
-    leading = x.ndim - len(pairs)
-    crop = tuple(
-        slice(max(-low, 0), size - max(-high, 0)) for size, (low, high) in zip(x.shape[leading:], pairs)
-    )
-    widths = [(max(low, 0), max(high, 0)) for low, high in pairs]
-    if mode == "circular" and any(w > size for size, pair in zip(x.shape[leading:], widths) for w in pair):
-        raise ValueError("circular padding may wrap around at most once")
-    if mode == "reflect" and any(w >= size for size, pair in zip(x.shape[leading:], widths) for w in pair):
-        raise ValueError("reflection padding must be smaller than the axis it pads")
-    x = x[(..., *crop)]
-    full = [(0, 0)] * leading + widths
-    if mode in ("zeros", "constant"):
-        return jnp.pad(x, full, constant_values=jnp.asarray(value, x.dtype))
-    return jnp.pad(x, full, mode={"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode])
+from .padding import pad
 
 
 class PaddingLayer(nnx.Module):
@@ -48,8 +25,7 @@ class PaddingLayer(nnx.Module):
         self.value: Any = 0.0
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        pairs = [(self.padding[i], self.padding[i + 1]) for i in range(0, len(self.padding), 2)]
-        return pad_spatial(x, pairs[::-1], self.mode, self.value)
+        return pad(x, self.padding, self.mode, self.value)
 
 
 class ConstantPad1d(PaddingLayer):

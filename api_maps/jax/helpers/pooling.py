@@ -17,7 +17,9 @@ def pooled_size(
 ) -> int:
     """The number of windows along an axis; with `ceil_mode` a window must start inside the data or low padding."""
     if padding > kernel_size // 2:
-        raise ValueError(f"padding should be at most half of the kernel size, got {padding} and {kernel_size}")
+        raise ValueError(
+            f"padding should be at most half of the kernel size, got {padding} and {kernel_size}"
+        )
     span = size + 2 * padding - dilation * (kernel_size - 1) - 1
     count = (-(-span // stride) if ceil_mode else span // stride) + 1
     if ceil_mode and (count - 1) * stride >= size + padding:

@@ -55,9 +55,7 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> jax.Array:
     """Mean over windows of the last axis; `stride` defaults to the kernel size."""
-    return avg_pool(
-        x, kernel_size, stride, padding, ceil_mode, count_include_pad, dimensions=1
-    )
+    return avg_pool(x, kernel_size, stride, padding, ceil_mode, count_include_pad, dimensions=1)
 
 
 def avg_pool2d(
