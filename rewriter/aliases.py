@@ -7,14 +7,16 @@ For each statement of a function it knows which memory a name may live in and wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import libcst as cst
 
 from .evidence import all_parameters
 from .infer import Inference
-from .lattice import Array, Instance, Method, Reference, Type
+from .lattice import UNKNOWN, Array, Instance, Method, Reference, Type
 from .liveness import Liveness, captured_names, names_read, target_names
 from .names import Definition, dotted
+from .nodes import children
 from .storage import NOWHERE, AliasFacts, Environment, Storage, StorageEvaluator, Storages, Summary, root_name
 
 
@@ -265,6 +267,14 @@ def joined(environments: Sequence[Environment]) -> Environment:
     return result
 
 
+@dataclass(frozen=True)
+class _CallPlace:
+    call: cst.Call
+    statement: cst.CSTNode
+    function: cst.CSTNode
+    file: str
+
+
 class Aliases:
     """The alias analysis of a whole conversion, function by function as asked."""
 
@@ -273,6 +283,7 @@ class Aliases:
         self.facts = AliasFacts.of(inference.tables.frameworks[inference.source])
         self._functions: dict[cst.CSTNode, FunctionAliases] = {}
         self._summaries: dict[cst.CSTNode, Summary | None] = {}
+        self._call_index: dict[cst.CSTNode, list[_CallPlace]] | None = None
 
     def function(self, node: cst.CSTNode, file: str) -> FunctionAliases:
         """The analysis of a FunctionDef, or of the top level of a Module."""
@@ -332,6 +343,57 @@ class Aliases:
             frozenset(s for s in analysis.returned if s.kind in ("attribute", "outer")),
         )
 
+    # Callers.
+
+    def callers_lose_nothing(self, function: cst.FunctionDef, parameter: str, seen: tuple[cst.CSTNode, ...] = ()) -> bool:
+        """Whether every known call passes an array that nobody reads afterwards; False if no call is known."""
+        calls = self._calls().get(function, [])
+        if not calls or function in seen or len(seen) > 5:
+            return False
+        return all(self._loses_nothing(call, function, parameter, (*seen, function)) for call in calls)
+
+    def _loses_nothing(
+        self, place: _CallPlace, function: cst.FunctionDef, parameter: str, seen: tuple[cst.CSTNode, ...]
+    ) -> bool:
+        argument = _argument(place.call, self._passed_names(function), parameter)
+        if argument is None:
+            return False
+        analysis = self.function(place.function, place.file)
+        found = analysis.storages(place.statement, argument)
+        if analysis.readers(place.statement, found, ""):
+            return False
+        for storage in found:
+            if storage.kind == "parameter" and isinstance(place.function, cst.FunctionDef):
+                if not self.callers_lose_nothing(place.function, str(storage.site), seen):
+                    return False
+            elif storage.kind != "fresh":
+                return False
+        return True
+
+    def _passed_names(self, function: cst.FunctionDef) -> list[str]:
+        names = parameter_names(function)
+        return names[1:] if names and names[0] in ("self", "cls") else names
+
+    def _calls(self) -> dict[cst.CSTNode, list[_CallPlace]]:
+        """Every call of a function of the repository, by the function's node."""
+        if self._call_index is None:
+            self._call_index = {}
+            for file, module in self.inference.modules.items():
+                self._collect(module, module, module, file)
+        return self._call_index
+
+    def _collect(self, node: cst.CSTNode, function: cst.CSTNode, statement: cst.CSTNode, file: str) -> None:
+        assert self._call_index is not None
+        if isinstance(node, (cst.BaseSmallStatement, cst.BaseCompoundStatement)):
+            statement = node
+        if isinstance(node, cst.Call):
+            definition = self._definition(self.inference.files[file].types.get(node.func, UNKNOWN))
+            if definition is not None:
+                self._call_index.setdefault(definition.node, []).append(_CallPlace(node, statement, function, file))
+        inner = node if isinstance(node, cst.FunctionDef) else function
+        for child in children(node):
+            self._collect(child, inner if child is getattr(node, "body", None) else function, statement, file)
+
     def _definition(self, callee: Type) -> Definition | None:
         inference = self.inference
         match callee:
@@ -349,6 +411,17 @@ class Aliases:
                     if method is not None:
                         return method[1]
         return None
+
+
+def _argument(call: cst.Call, names: list[str], parameter: str) -> cst.BaseExpression | None:
+    """The argument that a call passes for a parameter; None if that cannot be told."""
+    if any(argument.star for argument in call.args):
+        return None
+    for index, argument in enumerate(call.args):
+        passed = argument.keyword.value if argument.keyword is not None else names[index] if index < len(names) else None
+        if passed == parameter:
+            return argument.value
+    return None
 
 
 def parameter_names(node: cst.FunctionDef) -> list[str]:

@@ -54,6 +54,7 @@ class FrameworkTypes:
         self.forward_methods: tuple[str, ...] = tuple(fact("module_class", "forward", default=()))
         self.array_tests = frozenset(fact("array_tests", default=()))
         self.evidence_keywords = frozenset(fact("evidence_keywords", default=()))
+        self.batch_loaders = frozenset(fact("batch_loaders", default=()))
         self._module_bases = frozenset(fact("module_class", "bases", default=()))
         self.plain_module_bases = self._module_bases
         self._array_classes: AbstractMapping[str, str] = fact("array_classes", default={})

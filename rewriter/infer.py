@@ -22,14 +22,17 @@ from .lattice import (
     UNKNOWN,
     Array,
     Callback,
+    Foreign,
     Instance,
     Mapping,
     Method,
     Partial,
     Reference,
+    Scalar,
     Sequence,
     Tuple,
     Type,
+    Unknown,
     join,
     join_all,
     without_storage,
@@ -456,9 +459,31 @@ class Inference:
         container = self.framework.container(path, arguments)
         if container is not None:
             return container
+        if path in self.framework.batch_loaders:
+            return Sequence(self._batch_type(call, evaluator), "iterator")
         if isinstance(bound, BoundOp):
             return evaluator.result_type(bound)
         return self.framework.call_result(path)
+
+    def _batch_type(self, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
+        """What iterating over a loader of batches gives: the collated form of the data set's items."""
+        by_name = {a.keyword.value: a.value for a in call.args if a.keyword is not None}
+        collate = by_name.get("collate_fn")
+        if collate is not None:
+            function = evaluator.types.get(collate, UNKNOWN)
+            if isinstance(function, Callback):
+                return function.result
+            if isinstance(function, Reference):
+                definition = self.repository.resolve(function.path)
+                if definition is not None and isinstance(definition.node, cst.FunctionDef):
+                    return self.function_result(definition)
+            return UNKNOWN
+        dataset = by_name.get("dataset", call.args[0].value if call.args and not call.args[0].star else None)
+        value = evaluator.types.get(dataset, UNKNOWN) if dataset is not None else UNKNOWN
+        if isinstance(value, Instance):
+            found = self.method(value.path, "__getitem__")
+            return _collated(self.function_result(found[1])) if found is not None else UNKNOWN
+        return _collated(value.item) if isinstance(value, Sequence) else UNKNOWN
 
     def is_direct(self, scope: FileScope, function: cst.BaseExpression) -> bool:
         """Whether an expression names an imported object itself, and is not a variable that holds it."""
@@ -553,7 +578,8 @@ class Inference:
 
     def read_duck_method(self, call: cst.Call, evaluator: ExpressionEvaluator) -> Type | None:
         """A method call on a value of unknown type: read only if nothing but an array has such a method."""
-        assert isinstance(call.func, cst.Attribute)
+        if not isinstance(call.func, cst.Attribute):
+            return None
         name = call.func.attr.value
         unique = name in self.evidence.unique_attributes or any(
             argument.keyword is not None and argument.keyword.value in self.evidence.keywords for argument in call.args
@@ -597,6 +623,24 @@ class Inference:
     def is_array_test(self, path: str) -> bool:
         """Whether a function tells arrays from other values, such as `is_tensor`."""
         return path in self.framework.array_tests
+
+
+def _collated(item: Type) -> Type:
+    """The batch that items of a type are stacked into: numbers and arrays become arrays, tuples stay tuples."""
+    match item:
+        case Scalar(kind="str") | Unknown():
+            return UNKNOWN
+        case Scalar(kind=kind):
+            return Array(kind if kind in ("int", "float", "bool") else None)
+        case Array(dtype=dtype):
+            return Array(dtype)
+        case Foreign():
+            return ARRAY
+        case Tuple(items=items):
+            return Tuple(tuple(_collated(part) for part in items))
+        case Mapping(value=value):
+            return Mapping(_collated(value))
+    return UNKNOWN
 
 
 def _decorator_name(decorator: cst.Decorator) -> str:

@@ -83,8 +83,7 @@ def convert_files(
     tasks = [
         (path, Options(target, "" if inline_helpers else locations[path][1], line_length)) for path in sorted(sources)
     ]
-    for converted in _run(tasks, sources, files, inference, jobs):
-        note(converted)
+    _run(tasks, sources, files, inference, jobs, note)
     helpers = {} if inline_helpers else _helper_modules(target, outcome, locations)
     report = Report.of(
         source, target, (item.record for item in outcome.values()),
@@ -107,16 +106,20 @@ def _run(
     files: Mapping[str, bytes],
     inference: Inference,
     jobs: int,
-) -> list[ConvertedFile]:
+    note: Callable[[ConvertedFile], None],
+) -> None:
     """Rewrite files one after the other, or in processes forked from this one, which share the inferred types."""
     global _work
     _work = (sources, files, inference)
     try:
         if jobs <= 1 or len(tasks) < 2 or "fork" not in multiprocessing.get_all_start_methods():
-            return [_run_task(task) for task in tasks]
+            for task in tasks:
+                note(_run_task(task))
+            return
         context = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context) as pool:
-            return list(pool.map(_run_task, tasks, chunksize=max(1, len(tasks) // (jobs * 4))))
+            for converted in pool.map(_run_task, tasks, chunksize=max(1, len(tasks) // (jobs * 4))):
+                note(converted)
     finally:
         _work = None
 

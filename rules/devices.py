@@ -8,8 +8,9 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import Array, Sequence, Tuple, Type
+from ..rewriter.lattice import UNKNOWN, Device
 from ..rewriter.names import dotted
+from ..rewriter.nodes import walk
 from ..rewriter.rule import Rule
 
 _EXPRESSIONS = {
@@ -45,6 +46,36 @@ class DroppedStatement:
     """A statement that only concerns devices, or that says `x = x` after its move has gone."""
 
     api: str
+
+
+@dataclass(frozen=True)
+class UnknownMove:
+    """A move to a device of something whose type is not known: whatever it is, only its place would change."""
+
+    moved: cst.BaseExpression
+
+
+def read_move(node: cst.Call, context: FileContext) -> UnknownMove | None:
+    """`batch.to(device)` where nothing is known of `batch`."""
+    function = node.func
+    if not isinstance(function, cst.Attribute) or context.type_of(function.value) != UNKNOWN:
+        return None
+    if context.inference.defines_method(function.attr.value):
+        return None
+    positional = [argument for argument in node.args if argument.keyword is None or argument.keyword.value == "device"]
+    options = [argument for argument in node.args if argument not in positional]
+    if any(option.keyword is None or option.keyword.value != "non_blocking" for option in options):
+        return None
+    if function.attr.value == "to" and len(positional) == 1:
+        return UnknownMove(function.value) if isinstance(context.type_of(positional[0].value), Device) else None
+    return UnknownMove(function.value) if function.attr.value == "cuda" and not positional else None
+
+
+def write_move(construct: UnknownMove, node: cst.Call, context: FileContext) -> cst.BaseExpression:
+    """The thing itself."""
+    context.converted(node, op="to_device", rule="devices")
+    moved: cst.BaseExpression = context.rewrite(construct.moved)
+    return moved
 
 
 def read_question(node: cst.Call, context: FileContext) -> DeviceQuestion | None:
@@ -100,20 +131,12 @@ def _moved_module(call: cst.Call, context: FileContext) -> DroppedStatement | No
 def _self_assignment(node: cst.Assign, context: FileContext) -> DroppedStatement | None:
     """`x = x.to(device)` or `x, y = x.to(device), y.to(device)`: nothing is left of it."""
     target = node.targets[0].target
-    if not _holds_arrays(context, context.type_of(node.value)) and not context.inference.is_module(
-        context.type_of(node.value)
-    ):
-        return None
     if not isinstance(target, (cst.Name, cst.Tuple, cst.Attribute)) or target.deep_equals(node.value):
+        return None
+    if not any(isinstance(part, cst.Call) for part in walk(node.value)):
         return None
     written = context.rewrite(node.value)
     return DroppedStatement("Tensor.to") if _same(target, written) else None
-
-
-def _holds_arrays(context: FileContext, value: Type) -> bool:
-    if isinstance(value, Tuple):
-        return any(_holds_arrays(context, item) for item in value.items)
-    return isinstance(value, Array) or (isinstance(value, Sequence) and isinstance(value.item, Array))
 
 
 def _same(target: cst.BaseExpression, written: Any) -> bool:
@@ -131,6 +154,7 @@ def write_statement(construct: DroppedStatement, node: cst.SimpleStatementLine, 
 
 
 RULES = (
+    Rule("device_move", (cst.Call,), {"torch": read_move}, {"jax": write_move}, order=30),
     Rule("device_question", (cst.Call,), {"torch": read_question}, {"jax": write_question}, order=30),
     Rule("device_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=30),
 )
