@@ -62,6 +62,13 @@ class Weights:
         arrays = {item.target: item.forward(np.asarray(known[index].arrays[item.source])) for item in routes}
         self.adapter.assign(module, arrays)
 
+    def of(self, module: Any) -> dict[str, np.ndarray] | None:
+        """The weights of one module that was made here."""
+        for index, known in enumerate(self.modules):
+            if known is module:
+                return self.current()[index]
+        return None
+
     def current(self) -> list[dict[str, np.ndarray]]:
         """The weights as they are now, under the original's names and in its layout."""
         found = []
@@ -93,6 +100,9 @@ def _moved(name: str, array: np.ndarray, state: State, rng: np.random.Generator)
         moved = array + 0.1 * first
     elif short in ("running_var", "moving_variance"):
         moved = array * (1 + 0.2 * np.abs(first))
+    elif array.size and (array == array.flat[0]).all():
+        # a scale that starts at 1; tables and masks are not constant and must stay what they are
+        moved = array * (1 + 0.1 * first)
     else:
         return array
     return np.asarray(moved).astype(array.dtype)
@@ -206,7 +216,7 @@ def measure(case: Case, modules: Sequence[str], seconds: float, rate: float | No
         except Exception as problem:
             measured["stages"][name] = {"error": _describe(problem), "kind": type(problem).__name__}
 
-    encode = Encoder(case.adapter, results, results=True)
+    encode = Encoder(case.adapter, results, results=True, weights=case.weights.of)
     if case.description["kind"] == "function":
         stage("call", lambda: _call(case, encode, modules, rate is not None))
         if measured["stages"].get("call", {}).get("steps", 1) == 0 and case.adapter.has_gradients:

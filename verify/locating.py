@@ -37,17 +37,38 @@ def _numbered(calls: Json) -> dict[tuple[str, int], Json]:
 def _search(
     theirs: Json, original: Measured, ours: dict[tuple[str, int], Json], converted: Measured, tolerance: float
 ) -> str:
-    for (name, number), call in _numbered(theirs).items():
-        counterpart = ours.get((name, number))
-        if counterpart is None:
+    numbered = list(_numbered(theirs).items())
+    for position, (key, call) in enumerate(numbered):
+        if key not in ours:
             continue
-        inputs = _error(call["inputs"], original, counterpart["inputs"], converted)
-        if inputs > tolerance:
-            return f"{call['caller'] or 'the model itself'} (before it calls {name}; error {inputs:.1e})"
-        outputs = _error(call["outputs"], original, counterpart["outputs"], converted)
-        if outputs > tolerance:
-            return f"{name or 'the model itself'} (error {outputs:.1e})"
+        outputs = _error(call["outputs"], original, ours[key]["outputs"], converted)
+        if outputs <= tolerance:
+            continue
+        before = _error(call["inputs"], original, ours[key]["inputs"], converted)
+        if before <= tolerance:
+            return f"{key[0] or 'the model itself'} (error {outputs:.1e})"
+        return _blamed_caller(numbered[position:], original, ours, converted, tolerance)
     return ""
+
+
+def _blamed_caller(
+    later: list[tuple[tuple[str, int], Json]],
+    original: Measured,
+    ours: dict[tuple[str, int], Json],
+    converted: Measured,
+    tolerance: float,
+) -> str:
+    """The inputs of the first call already differ: the innermost caller whose own inputs agree made them so."""
+    key, call = later[0]
+    while True:
+        error = _error(call["inputs"], original, ours[key]["inputs"], converted)
+        # a caller ends after what it calls, so its call is the next one of its name
+        caller = next((item for item in later if item[0][0] == call["caller"] and item[0] != key), None)
+        if not key[0] or caller is None or caller[0] not in ours:
+            return f"the model itself (before it calls {key[0]}; error {error:.1e})"
+        if _error(caller[1]["inputs"], original, ours[caller[0]]["inputs"], converted) <= tolerance:
+            return f"{caller[0][0] or 'the model itself'} (before it calls {key[0]}; error {error:.1e})"
+        key, call = caller
 
 
 def _error(expected: Json, original: Measured, actual: Json, converted: Measured) -> float:

@@ -74,7 +74,8 @@ class Recorder:
 
     def _kind(self, code: types.CodeType) -> str | None:
         name = code.co_qualname
-        if "<" in name or code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE):
+        is_function = code.co_flags & inspect.CO_OPTIMIZED  # a class body is code of a name too
+        if "<" in name or not is_function or code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE):
             return None
         if name.endswith(".__init__"):
             return "init"

@@ -15,6 +15,7 @@ import enum
 import functools
 import inspect
 import math
+import os
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -42,6 +43,13 @@ class FrameworkValues(Protocol):
 
     def batches(self, value: Any) -> list[Any] | None:
         """The first batches of a data loader, or None when the value is none."""
+
+    def is_module(self, value: Any) -> bool:
+        """Whether the value is a module of this framework."""
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The framework's own packages."""
 
 
 class ArrayStore:
@@ -75,15 +83,19 @@ class Encoder:
 
     construction: gives (arguments, keyword arguments) an object was made with, or None when not known.
     results: encode for comparison: what cannot be carried becomes `opaque` instead of an error.
+    weights: for results, the weights of a module that stands in one, or None when they are not known.
     """
 
     framework: FrameworkValues
     store: ArrayStore
     construction: Callable[[Any], tuple[tuple[Any, ...], dict[str, Any]] | None] = lambda value: None
     results: bool = False
+    weights: Callable[[Any], dict[str, np.ndarray] | None] = lambda value: None
 
     def __call__(self, value: Any) -> Json:
         """Encode one value; CannotEncode says why it cannot be done."""
+        if isinstance(value, (str, Path)) and not self.results and os.path.isabs(value) and Path(value).parent.exists():
+            raise CannotEncode(f"the file {Path(value).name} belongs to the run that was recorded")
         if value is None or isinstance(value, (bool, str)):
             return value
         for kind in (self._number, self._container, self._framework_value, self._named, self._object):
@@ -162,7 +174,7 @@ class Encoder:
         if isinstance(value, Path):
             return str(value)
         if self.results:
-            return self({**vars(value)}) if dataclasses.is_dataclass(value) else None
+            return self._result_object(value)
         if not self._importable(value) or isinstance(value, types.ModuleType):
             return None
         if isinstance(value, tuple):
@@ -170,6 +182,8 @@ class Encoder:
         if dataclasses.is_dataclass(value) or isinstance(value, (argparse.Namespace, types.SimpleNamespace)):
             fields = {name: self(item) for name, item in vars(value).items()}
             return {"$": "object", "type": type_name(type(value)), "state": fields}
+        if type(value).__module__.partition(".")[0] in self.framework.packages and not self.framework.is_module(value):
+            return None
         made = self.construction(value)
         if made is None:
             return None
@@ -180,6 +194,12 @@ class Encoder:
             "kwargs": {key: self(item) for key, item in made[1].items()},
             "training": getattr(value, "training", True),
         }
+
+    def _result_object(self, value: Any) -> Json:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self({**vars(value)})
+        weights = self.weights(value) if self.framework.is_module(value) else None
+        return None if weights is None else self(weights)
 
 
 def type_name(value: Any) -> str:
