@@ -10,6 +10,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from .row_running import InvalidCall, compare, compare_gradients, run_jax, run_numpy, run_torch
 from .row_samples import Draw, Sample, make_sample, sample_texts, spell
@@ -179,3 +180,36 @@ def test_decompositions_recompose(name: str, target: str) -> None:
     assert not compare(expected, actual)
     if name != "by_eig":
         assert not compare_gradients(gradients, other_gradients)
+
+
+@pytest.mark.parametrize("op_name", [name for name in OPS if TABLES.hub[name].random])
+def test_distributions(op_name: str) -> None:
+    """Random draws agree in shape, dtype and moments, and differ from one call to the next."""
+    cases = torch_cases(op_name)
+    converted = convert_cases(cases, "jax")
+    failures = [f"{case.text} is refused: {converted.refused[case.name]}" for case in cases if case.name in converted.refused]
+    for case in cases:
+        if case.name in converted.refused:
+            continue
+        (expected,), _, _ = run_torch(converted.before[case.name], case.sample.arrays)
+        (actual,), _ = run_jax(converted.after[case.name], case.sample.arrays, [])
+        (again,), _ = run_jax(converted.after[case.name], case.sample.arrays, [])
+        difference = compare_shapes(expected, actual) or ("" if op_name.startswith(("empty", "new_empty")) else (
+            compare_moments(expected, actual) or ("" if (actual != again).any() else "the same values twice")))  # fmt: skip
+        if difference:
+            failures.append(f"{case.text} [{case.sample.text}]: {difference}")
+    assert not failures, "\n".join(failures)
+
+
+def compare_shapes(expected: np.ndarray, actual: np.ndarray) -> str:
+    """What differs in shape or dtype, or ''."""
+    return compare([np.zeros_like(expected)], [np.zeros_like(actual)])
+
+
+def compare_moments(expected: np.ndarray, actual: np.ndarray) -> str:
+    """What differs in mean or spread beyond five standard errors of this many draws, or ''."""
+    error = 5 * (expected.std() + 1e-6) / np.sqrt(expected.size) * np.sqrt(2)
+    for name, one, other in (("mean", expected.mean(), actual.mean()), ("deviation", expected.std(), actual.std())):
+        if abs(one - other) > error:
+            return f"{name} {one:.3f} became {other:.3f}"
+    return ""

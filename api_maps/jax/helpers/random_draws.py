@@ -20,12 +20,12 @@ def integers_like(key: jax.Array, x, low: int, high: int, dtype=None) -> jax.Arr
     return jax.random.randint(key, jnp.shape(x), low, high).astype(dtype)
 
 
-def normal(key: jax.Array, mean, std, shape=None) -> jax.Array:
+def normal(key: jax.Array, mean, deviation, shape=None) -> jax.Array:
     """Normal draws with a mean and a standard deviation for each entry, or of `shape`."""
     if shape is None:
-        shape = jnp.broadcast_shapes(jnp.shape(mean), jnp.shape(std))
+        shape = jnp.broadcast_shapes(jnp.shape(mean), jnp.shape(deviation))
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    return mean + std * jax.random.normal(key, shape)
+    return mean + deviation * jax.random.normal(key, shape)
 
 
 def bernoulli(key: jax.Array, probabilities) -> jax.Array:
