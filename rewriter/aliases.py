@@ -268,6 +268,33 @@ def joined(environments: Sequence[Environment]) -> Environment:
 
 
 @dataclass(frozen=True)
+class Where:
+    """The statement and the function (or module) that a node belongs to.
+
+    conditional: it is not evaluated exactly once with the statement: inside a lambda, comprehension or conditional.
+    """
+
+    statement: cst.CSTNode
+    function: cst.CSTNode
+    conditional: bool
+
+
+_CONDITIONAL = (cst.Lambda, cst.BaseComp, cst.IfExp, cst.BooleanOperation)
+
+
+def _collect_places(node: cst.CSTNode, where: Where, found: dict[cst.CSTNode, Where]) -> None:
+    if isinstance(node, (cst.BaseSmallStatement, cst.BaseCompoundStatement)):
+        where = found[node] = Where(node, where.function, False)
+    elif isinstance(node, cst.Call):
+        found[node] = where
+    elif isinstance(node, _CONDITIONAL):
+        where = Where(where.statement, where.function, True)
+    body = node.body if isinstance(node, (cst.FunctionDef, cst.ClassDef)) else None
+    for child in children(node):
+        _collect_places(child, Where(node, node, False) if child is body else where, found)
+
+
+@dataclass(frozen=True)
 class _CallPlace:
     call: cst.Call
     statement: cst.CSTNode
@@ -283,6 +310,7 @@ class Aliases:
         self.facts = AliasFacts.of(inference.tables.frameworks[inference.source])
         self._functions: dict[cst.CSTNode, FunctionAliases] = {}
         self._summaries: dict[cst.CSTNode, Summary | None] = {}
+        self._places: dict[str, dict[cst.CSTNode, Where]] = {}
         self._call_index: dict[cst.CSTNode, list[_CallPlace]] | None = None
 
     def function(self, node: cst.CSTNode, file: str) -> FunctionAliases:
@@ -296,7 +324,10 @@ class Aliases:
         found = self.inference.files[file]
         base = StorageEvaluator(found.types, found.bound, self.facts, self.inference.framework, self.summary)
         outside: Environment = {}
-        if isinstance(node, cst.FunctionDef):
+        body: Sequence[cst.CSTNode]
+        if isinstance(node, cst.ClassDef):
+            body, end = node.body.body, frozenset(bound_names(node.body.body)) | captured_names(node.body)
+        elif isinstance(node, cst.FunctionDef):
             body = node.body.body
             end = captured_names(node.body)
             outside = {name: frozenset({Storage("parameter", name)}) for name in parameter_names(node)}
@@ -345,16 +376,17 @@ class Aliases:
 
     # Callers.
 
-    def callers_lose_nothing(self, function: cst.FunctionDef, parameter: str, seen: tuple[cst.CSTNode, ...] = ()) -> bool:
+    def callers_lose_nothing(self, function: cst.CSTNode, parameter: str, seen: tuple[cst.CSTNode, ...] = ()) -> bool:
         """Whether every known call passes an array that nobody reads afterwards; False if no call is known."""
         calls = self._calls().get(function, [])
-        if not calls or function in seen or len(seen) > 5:
+        if not isinstance(function, cst.FunctionDef) or not calls or function in seen or len(seen) > 5:
             return False
         return all(self._loses_nothing(call, function, parameter, (*seen, function)) for call in calls)
 
     def _loses_nothing(
-        self, place: _CallPlace, function: cst.FunctionDef, parameter: str, seen: tuple[cst.CSTNode, ...]
+        self, place: _CallPlace, function: cst.CSTNode, parameter: str, seen: tuple[cst.CSTNode, ...]
     ) -> bool:
+        assert isinstance(function, cst.FunctionDef)
         argument = _argument(place.call, self._passed_names(function), parameter)
         if argument is None:
             return False
@@ -378,21 +410,25 @@ class Aliases:
         """Every call of a function of the repository, by the function's node."""
         if self._call_index is None:
             self._call_index = {}
-            for file, module in self.inference.modules.items():
-                self._collect(module, module, module, file)
+            for file in self.inference.modules:
+                types = self.inference.files[file].types
+                for node, where in self.places(file).items():
+                    if not isinstance(node, cst.Call):
+                        continue
+                    definition = self._definition(types.get(node.func, UNKNOWN))
+                    if definition is not None:
+                        found = _CallPlace(node, where.statement, where.function, file)
+                        self._call_index.setdefault(definition.node, []).append(found)
         return self._call_index
 
-    def _collect(self, node: cst.CSTNode, function: cst.CSTNode, statement: cst.CSTNode, file: str) -> None:
-        assert self._call_index is not None
-        if isinstance(node, (cst.BaseSmallStatement, cst.BaseCompoundStatement)):
-            statement = node
-        if isinstance(node, cst.Call):
-            definition = self._definition(self.inference.files[file].types.get(node.func, UNKNOWN))
-            if definition is not None:
-                self._call_index.setdefault(definition.node, []).append(_CallPlace(node, statement, function, file))
-        inner = node if isinstance(node, cst.FunctionDef) else function
-        for child in children(node):
-            self._collect(child, inner if child is getattr(node, "body", None) else function, statement, file)
+    def places(self, file: str) -> dict[cst.CSTNode, Where]:
+        """Where each call and each statement of a file stands."""
+        known = self._places.get(file)
+        if known is None:
+            module = self.inference.modules[file]
+            known = self._places[file] = {}
+            _collect_places(module, Where(module, module, False), known)
+        return known
 
     def _definition(self, callee: Type) -> Definition | None:
         inference = self.inference

@@ -41,10 +41,13 @@ class FileContext:
     """One file on its way from `source` to `target`.
 
     `stack` holds the ancestors of the node being rewritten, outermost first. `state` is for rules that share facts
-    about functions or classes of this file, keyed by the rule's name.
+    about functions or classes of this file, keyed by the rule's name. `kept` are names imported from the source
+    framework that code left as it was still uses.
     """
 
-    def __init__(self, inference: Inference, file: str, target: str, helpers: HelperLibrary) -> None:
+    def __init__(
+        self, inference: Inference, file: str, target: str, helpers: HelperLibrary, kept: frozenset[str] = frozenset()
+    ) -> None:
         self.inference = inference
         self.tables: Tables = inference.tables
         self.source: Framework = inference.tables.frameworks[inference.source]
@@ -52,7 +55,8 @@ class FileContext:
         self.scope: FileScope = inference.repository.scopes[file]
         self.module = inference.modules[file]
         self.found = inference.files[file]
-        self.imports = ImportTable(self.scope, self.module, self.target.fact("import_aliases", default={}))
+        self.imports = ImportTable(self.scope, self.module, self.target.fact("import_aliases", default={}),
+                                   self._replaced_names() - kept)  # fmt: skip
         self.helpers = helpers
         self.used_helpers: dict[str, str] = {}
         self.notes: list[Note] = []
@@ -61,6 +65,13 @@ class FileContext:
         self.claimed: set[cst.CSTNode] = set()
         self.state: dict[str, Any] = {}
         self.engine: Engine | None = None
+
+    def _replaced_names(self) -> frozenset[str]:
+        removable = (*self.source.roots, *self.source.fact("removable_imports", default=()))
+        return frozenset(
+            name for name, path in self.scope.imports.items()
+            if any(path.startswith(f"{root}.") for root in removable) and self.scope.import_names
+        )  # fmt: skip
 
     # Asking.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import libcst as cst
 
@@ -15,14 +16,28 @@ class ImportTable:
     """Chooses the name under which each qualified path is reachable in one file, and remembers what must be imported.
 
     aliases: dotted module path → the import statement that the target's users write for it.
+    replaced: names imported from the source framework, free again once its imports are gone.
     """
 
-    def __init__(self, scope: FileScope, module: cst.Module, aliases: Mapping[str, str]) -> None:
+    def __init__(
+        self, scope: FileScope, module: cst.Module, aliases: Mapping[str, str], replaced: frozenset[str]
+    ) -> None:
         self.aliases = aliases
-        self._taken = _bound_names(module)
+        self._taken = _bound_names(module) - replaced
         self._existing = {path: name for name, path in scope.imports.items()}
         self._names: dict[str, str] = {}
-        self.statements: dict[str, None] = {}
+        self._statements: dict[str, None] = {}
+        self.from_imports: dict[str, list[str]] = {}
+
+    @property
+    def statements(self) -> list[str]:
+        """All import statements asked for, one for each module that names are taken from."""
+        return [*self._statements, *(f"from {m} import {', '.join(sorted(n))}" for m, n in self.from_imports.items())]
+
+    @property
+    def introduced(self) -> frozenset[str]:
+        """The names that the new imports bind."""
+        return frozenset(self._names.values())
 
     def reference(self, path: str) -> cst.Name | cst.Attribute:
         """An expression for `path`, whose import is added to the file."""
@@ -48,7 +63,7 @@ class ImportTable:
             base = statement.rpartition(" as ")[0] or statement
             statement = f"{base} as {name}"
         self._names[module] = name
-        self.statements[statement] = None
+        self._statements[statement] = None
         return name
 
     def bind_from(self, module: str, name: str) -> str:
@@ -58,7 +73,7 @@ class ImportTable:
             local = self._free_name(name)
             self._names[key] = local
             suffix = "" if local == name else f" as {local}"
-            self.statements[f"from {module} import {name}{suffix}"] = None
+            self.from_imports.setdefault(module, []).append(f"{name}{suffix}")
         return self._names[key]
 
     def _free_name(self, wanted: str) -> str:
@@ -68,13 +83,14 @@ class ImportTable:
         self._taken.add(name)
         return name
 
-    def snapshot(self) -> tuple[dict[str, str], dict[str, None], set[str]]:
+    def snapshot(self) -> tuple[Any, ...]:
         """What `restore` returns to."""
-        return dict(self._names), dict(self.statements), set(self._taken)
+        from_imports = {module: list(names) for module, names in self.from_imports.items()}
+        return dict(self._names), dict(self._statements), set(self._taken), from_imports
 
-    def restore(self, state: tuple[dict[str, str], dict[str, None], set[str]]) -> None:
+    def restore(self, state: tuple[Any, ...]) -> None:
         """Forget the imports asked for since `snapshot`."""
-        self._names, self.statements, self._taken = state
+        self._names, self._statements, self._taken, self.from_imports = state
 
     def reserve(self, name: str) -> None:
         """Keep later imports from taking a name that a rule introduces."""
@@ -122,9 +138,9 @@ def used_names(module: cst.Module) -> set[str]:
 class _Remover(cst.CSTTransformer):
     """Drops the source framework's imports whose names are no longer used."""
 
-    def __init__(self, used: set[str], removable: Sequence[str]) -> None:
+    def __init__(self, used: set[str], removable: Sequence[str], rebound: frozenset[str]) -> None:
         super().__init__()
-        self.used = used
+        self.used = used - rebound
         self.removable = tuple(removable)
 
     def is_source(self, path: str) -> bool:
@@ -173,13 +189,20 @@ class _Remover(cst.CSTTransformer):
 
 
 def update_imports(
-    module: cst.Module, statements: Sequence[str], source_roots: Sequence[str], keep_stars: bool
+    module: cst.Module,
+    statements: Sequence[str],
+    source_roots: Sequence[str],
+    keep_stars: bool,
+    rebound: frozenset[str] = frozenset(),
 ) -> cst.Module:
-    """Remove unused imports of the source framework and insert `statements` where the first of them stood."""
+    """Remove unused imports of the source framework and insert `statements` where the first of them stood.
+
+    rebound: names that the new statements, or definitions in the file, bind instead of the old imports.
+    """
     used = used_names(module)
     if keep_stars:
         used.add("*")
-    remover = _Remover(used, source_roots)
+    remover = _Remover(used, source_roots, rebound)
     body: list[cst.BaseStatement | cst.SimpleStatementLine] = []
     insert_at: int | None = None
     pending: Sequence[cst.EmptyLine] = ()
@@ -200,13 +223,23 @@ def update_imports(
         return module.with_changes(body=body)
     if insert_at is None:
         insert_at = _default_place(body)
-    parsed = [cst.parse_statement(text) for text in statements]
+    parsed = [_parsed_import(text) for text in statements]
     if pending:
         parsed[0] = parsed[0].with_changes(leading_lines=pending)
     elif insert_at < len(body) and insert_at > 0 and not _is_import(body[insert_at - 1]):
         parsed[0] = parsed[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
     body[insert_at:insert_at] = parsed  # type: ignore[assignment]
     return module.with_changes(body=body)
+
+
+def _parsed_import(text: str) -> cst.SimpleStatementLine:
+    """An import statement, its names one a line where they do not fit on one."""
+    if len(text) > 88 and text.startswith("from "):
+        head, _, names = text.partition(" import ")
+        text = f"{head} import (\n" + "".join(f"    {name},\n" for name in names.split(", ")) + ")"
+    statement = cst.parse_statement(text)
+    assert isinstance(statement, cst.SimpleStatementLine)
+    return statement
 
 
 def _merge_lines(pending: Sequence[cst.EmptyLine], node: cst.CSTNode) -> list[cst.EmptyLine]:

@@ -15,6 +15,7 @@ from .format import LineFormatter, line_limit
 from .helper_code import HelperLibrary, closure, helper_body, helper_imports
 from .imports import update_imports
 from .infer import Inference
+from .nodes import walk
 from .positions import find_spans
 from .report import FileRecord, Site
 from .rewrite import Rewriter
@@ -89,16 +90,10 @@ def _place(error: BaseException) -> str:
 
 
 def _convert(source: Source, data: bytes, inference: Inference, options: Options) -> ConvertedFile:
-    library = HelperLibrary(options.target, options.helper_module)
-    context = FileContext(inference, source.path, options.target, library)
-    rules = all_rules()
-    formatter = LineFormatter(source.module, line_limit(source.module.code, options.line_length))
-    table = rules_for(rules, inference.source, options.target)
-    rewriter = Rewriter(context, table, all_suppliers(), formatter)  # type: ignore[arg-type]
-    module = rewriter.visit(source.module)
-    for rule in rules:
-        if options.target in rule.finish and inference.source in rule.read:
-            module = rule.finish[options.target](context, module)
+    context, module = _rewritten(source, inference, options, frozenset())
+    clash = context.imports.introduced & _names_left(context)
+    if clash:
+        context, module = _rewritten(source, inference, options, clash)
     if module is source.module and not context.imports.statements:
         module = update_imports(module, (), _removable_roots(context), keep_stars=True)
         if module.code == source.module.code:
@@ -110,13 +105,42 @@ def _convert(source: Source, data: bytes, inference: Inference, options: Options
     helpers = frozenset(context.used_helpers)
     if helpers and not options.helper_module:
         module, statements = _inline(module, context, statements)
-    module = update_imports(module, _import_order(statements), _removable_roots(context), keep_stars=unsupported)
+    module = update_imports(module, _import_order(statements), _removable_roots(context), unsupported,
+                            context.imports.introduced | frozenset(context.used_helpers.values()))  # fmt: skip
     if helpers and not options.helper_module:
         module = _insert_helpers(module, context)
     result = render(source, module)
     ast.parse(result)
     record = FileRecord(source.path, "converted", "", source.lines)
     return ConvertedFile(source.path, result, record, _sites(source, context), helpers)
+
+
+def _rewritten(
+    source: Source, inference: Inference, options: Options, kept: frozenset[str]
+) -> tuple[FileContext, cst.Module]:
+    """The rewritten tree. `kept` are imported names that new imports must not take."""
+    library = HelperLibrary(options.target, options.helper_module)
+    context = FileContext(inference, source.path, options.target, library, kept)
+    rules = all_rules()
+    formatter = LineFormatter(source.module, line_limit(source.module.code, options.line_length))
+    table = rules_for(rules, inference.source, options.target)
+    rewriter = Rewriter(context, table, all_suppliers(), formatter)  # type: ignore[arg-type]
+    module = rewriter.visit(source.module)
+    for rule in rules:
+        if options.target in rule.finish and inference.source in rule.read:
+            module = rule.finish[options.target](context, module)
+    return context, module
+
+
+def _names_left(context: FileContext) -> frozenset[str]:
+    """Names in code that was left as it was."""
+    return frozenset(
+        part.value
+        for note in context.notes
+        if note.status == "unsupported"
+        for part in walk(note.node)
+        if isinstance(part, cst.Name)
+    )
 
 
 def _removable_roots(context: FileContext) -> tuple[str, ...]:

@@ -193,7 +193,9 @@ class Rewriter:
     def _without_parentheses(self, node: Any, written: Any) -> Any:
         """An operator that took a call's place needs its parentheses only inside a larger expression."""
         parent = self.context.stack[-2] if len(self.context.stack) > 1 else None
-        alone = isinstance(parent, (cst.Assign, cst.AnnAssign, cst.Return, cst.Index, cst.Element)) or (
+        alone = isinstance(
+            parent, (cst.Assign, cst.AnnAssign, cst.Return, cst.Index, cst.Element, cst.SimpleStatementLine)
+        ) or (
             isinstance(parent, cst.Arg) and not parent.star
         )
         if alone and not node.lpar and isinstance(written, (cst.BinaryOperation, cst.Comparison)) and "\n" not in _text(written):

@@ -224,6 +224,8 @@ class StorageEvaluator:
         bound = self.bound.get(node)
         if isinstance(bound, BoundOp):
             return self._op(bound, node)
+        if isinstance(bound, Refusal):
+            return everything | receiver | self.fresh(node)
         if isinstance(node.func, cst.Attribute) and isinstance(self.type_of(node.func.value), Array):
             return receiver if isinstance(self.type_of(node), (Array, Unknown)) else receiver | everything
         callee = self.type_of(node.func)
@@ -283,6 +285,8 @@ class StorageEvaluator:
         if not (arguments and isinstance(node.func, cst.Attribute)):
             return
         method = self.type_of(node.func)
+        if isinstance(method, Reference):
+            return
         if node.func.attr.value in _GROWING:
             root = root_name(node.func.value)
             if root is not None and root in self.environment and "." not in (dotted(node.func.value) or "."):

@@ -164,6 +164,8 @@ class OpWriter:
         node = self._node(argument, parameter.hub, row)
         hub = self.context.tables.hub[row.op].parameter(parameter.hub)
         optional = parameter.default is not MISSING and (hub is None or hub.kind != "shape")
+        if row.form == "helper" and isinstance(argument, Given) and argument.argument is not None:
+            optional = optional and argument.argument.keyword is not None
         by_keyword = parameter.passing is Passing.KEYWORD_ONLY or not positional or optional
         if parameter.passing is Passing.POSITIONAL_ONLY:
             if not positional:
