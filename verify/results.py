@@ -116,15 +116,21 @@ def _explain(verdict: Verdict, stage: str, key: str, runs: Runs) -> Verdict:
     return Verdict(verdict.passed, verdict.error, verdict.tolerance, verdict.path, reason)
 
 
-def _result(name: Stage, subject: str, verdicts: Iterable[Verdict], note: str = "") -> StageResult:
+def _result(name: Stage, subject: str, verdicts: Sequence[Verdict]) -> StageResult:
     worst = max(verdicts, key=lambda verdict: (not verdict.passed, verdict.error))
     outcome: Outcome = "passed" if worst.passed else "failed"
     diverging = ""
-    if not worst.passed and name in ("gradients", "training"):
-        diverging = worst.path.partition("]")[2].lstrip(".") if worst.path.startswith("[") else worst.path
+    if name in ("gradients", "training"):
+        wrong = sorted((v for v in verdicts if not v.passed), key=lambda verdict: -verdict.error)
+        diverging = next(filter(None, (_parameter(verdict.path) for verdict in wrong)), "")
     return StageResult(
-        name, subject, outcome, worst.error, worst.tolerance, "" if worst.passed and not note else worst.reason or note, diverging
+        name, subject, outcome, worst.error, worst.tolerance, "" if worst.passed else worst.reason, diverging
     )
+
+
+def _parameter(path: str) -> str:
+    """The name in a path: `fc.weight` of `[0].fc.weight` (weights of the first module) or of `fc.weight`."""
+    return path.partition("]")[2].lstrip(".") if path.startswith("[") else path
 
 
 def _function_results(subject: str, runs: Runs, crash: str) -> list[StageResult]:
