@@ -57,6 +57,7 @@ class FrameworkTypes:
         self.batch_loaders = frozenset(fact("batch_loaders", default=()))
         self._module_bases = frozenset(fact("module_class", "bases", default=()))
         self.plain_module_bases = self._module_bases
+        self.registrations: AbstractMapping[str, str] = fact("registrations", default={})
         self._array_classes: AbstractMapping[str, str] = fact("array_classes", default={})
         self._results: AbstractMapping[str, str] = fact("results", default={})
         self._containers: AbstractMapping[str, str] = fact("containers", default={})

@@ -7,7 +7,7 @@ the argument types of every call seen in the first, and its types are final.
 from __future__ import annotations
 
 from collections.abc import Mapping as AbstractMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
@@ -39,7 +39,7 @@ from .lattice import (
 )
 from .names import Definition, FileScope, Repository, bind_import, dotted
 from .nodes import walk
-from .read import BoundOp, Refusal, read_call, read_property
+from .read import BoundOp, Refusal, literal, read_call, read_property
 from .tables import Tables
 
 
@@ -519,6 +519,7 @@ class Inference:
         if isinstance(receiver, Array):
             return self._array_method(name, call, evaluator)
         if isinstance(receiver, Instance):
+            self._note_registration(receiver, name, call, evaluator)
             found = self.method(receiver.path, name)
             if found is not None:
                 self._note_call(found[1], call, evaluator, skip_first=True)
@@ -528,6 +529,17 @@ class Inference:
                 if known is not None:
                     return receiver if known == Instance("self") else known
         return self.framework.value_method_result(receiver, name)
+
+    def _note_registration(self, owner: Instance, method: str, call: cst.Call, evaluator: ExpressionEvaluator) -> None:
+        """`owner.register("name", array)` gives the owner an attribute."""
+        storage = self.framework.registrations.get(method)
+        if storage is None or len(call.args) < 2:
+            return
+        name = literal(call.args[0].value)
+        value = evaluator.types.get(call.args[1].value, UNKNOWN)
+        if isinstance(name, str) and value != NONE:
+            known = value if isinstance(value, Array) else ARRAY
+            self.assign_attribute(owner, name, replace(known, storage=storage))
 
     def _array_method(self, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
         path = f"{self.framework.array_class}.{name}"

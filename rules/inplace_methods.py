@@ -1,0 +1,192 @@
+"""In-place methods and functions: `x.add_(y)`, `x.zero_()`, `x.copy_(y)`, `x.uniform_(a, b)`, `torch.relu_(x)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import libcst as cst
+
+from ..rewriter.context import FileContext
+from ..rewriter.lattice import Array
+from ..rewriter.read import BoundOp, Constant, Given, Refusal, literal, read_call
+from ..rewriter.signature import MISSING
+from .places import Place, without_wrappers
+
+Node = cst.BaseExpression
+Value = Callable[[FileContext], "Node | Refusal"]
+
+
+@dataclass(frozen=True)
+class MutatingCall:
+    """A call that leaves a new value in `array`.
+
+    value: that value, as the target computes it from the array's old one. stored: what to store into a place instead,
+    where storing itself does the rest: `self.w[...] = source` for a copy.
+    """
+
+    node: cst.Call
+    array: Node
+    api: str
+    rule: str
+    value: Value
+    stored: Value | None = None
+
+    def direct(self, place: Place) -> bool:
+        """Whether storing into the place does what the call does."""
+        return self.stored is not None and (bool(place.indices) or place.kind == "variable")
+
+    def written(self, context: FileContext) -> Node | None:
+        """What to store."""
+        value = self.stored(context) if self.stored is not None else None
+        return None if isinstance(value, Refusal) else value
+
+
+def recognize(node: cst.Call, context: FileContext) -> MutatingCall | None:
+    """An array method whose name ends in one underscore, or a function of such a name."""
+    function = node.func
+    if not isinstance(function, (cst.Attribute, cst.Name)):
+        return None
+    name = function.attr.value if isinstance(function, cst.Attribute) else function.value
+    if not name.endswith("_") or name.endswith("__") or name in context.source.fact("not_in_place", default=()):
+        return None
+    if isinstance(function, cst.Attribute) and isinstance(context.type_of(function.value), Array):
+        api = f"{context.source.array_class}.{name}"
+        made = _method(node, name[:-1], without_wrappers(function.value, context), api, context)
+        return made
+    path = context.path(function)
+    if path is None or not context.source.owns(path) or path[:-1] not in context.source.by_path or not node.args:
+        return None
+    array = without_wrappers(node.args[0].value, context)
+    return MutatingCall(node, array, path, "in_place_function", lambda c: _rebound(node, path[:-1], array, path, c))
+
+
+def _method(node: cst.Call, name: str, array: Node, api: str, context: FileContext) -> MutatingCall:
+    special = _SPECIAL.get(name)
+    if special is not None:
+        arguments = _bind(node, special.parameters)
+        stored: Value | None = None
+        if arguments is not None and special.stored:
+            stored = lambda c: _filled(special.stored, array, arguments, c)  # noqa: E731
+        return MutatingCall(node, array, api, "in_place_method", lambda c: special.value(node, array, arguments, c), stored)
+    path = api[:-1]
+    return MutatingCall(node, array, api, "in_place_method", lambda c: _rebound(node, path, array, api, c))
+
+
+def _rebound(node: cst.Call, path: str, array: Node, api: str, context: FileContext) -> Node | Refusal:
+    """The value of the same operation that makes a new array."""
+    bound = read_call(context.tables, context.source.name, path, node, context.type_of)
+    if bound is None:
+        return Refusal(f"{api} is not in the tables yet", node, api)
+    if isinstance(bound, Refusal):
+        return replace(bound, api=api)
+    first = bound.op.parameters[0].name
+    given = bound.arguments.get(first)
+    if isinstance(given, Given) and array is not given.node:
+        bound = replace(bound, arguments={**bound.arguments, first: Given(array, given.argument)})
+    return context.write(replace(bound, api=api))
+
+
+# Methods whose new value does not come from the method without the underscore.
+
+
+@dataclass(frozen=True)
+class _Special:
+    """parameters: names and default texts. template: the value over `x`, the parameters and, where `random` names an op
+    that draws numbers of the array's shape, the draw `u`. stored: what storing into a place needs."""
+
+    parameters: tuple[tuple[str, str | None], ...]
+    template: str
+    stored: str = ""
+    random: str = ""
+
+    def value(self, node: cst.Call, array: Node, arguments: dict[str, Node] | None, context: FileContext) -> Node | Refusal:
+        name = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
+        api = f"{context.source.array_class}.{name}"
+        if arguments is None:
+            return Refusal(f"the arguments of {api} cannot be read; write them out", node, api)
+        if not self.random:
+            return _filled(self.template, array, arguments, context)
+        drawn = _draw(self.random, node, array, api, context)
+        if isinstance(drawn, Refusal):
+            return drawn
+        template, arguments = _simplified(self.template, arguments)
+        return _filled(template, array, arguments, context, u=drawn)
+
+
+def _simplified(template: str, arguments: dict[str, Node]) -> tuple[str, dict[str, Node]]:
+    """A template without steps that known arguments make idle."""
+    values = {name: literal(value) for name, value in arguments.items()}
+    if template == _SHIFTED:
+        scaled = "{u}" if values["std"] == 1 else "{std} * {u}"
+        return (scaled if values["mean"] == 0 else "{mean} + " + scaled), arguments
+    if template != _SCALED:
+        return template, arguments
+    low, high = values["a"], values["b"]
+    if low == 0:
+        return ("{u}" if high == 1 else "{b} * {u}"), arguments
+    if _is_negation(arguments["a"], arguments["b"]):
+        return "{b} * (2 * {u} - 1)" if high != 1 else "2 * {u} - 1", arguments
+    return template, arguments
+
+
+def _is_negation(first: Node, second: Node) -> bool:
+    return (
+        isinstance(first, cst.UnaryOperation)
+        and isinstance(first.operator, cst.Minus)
+        and first.expression.with_changes(lpar=[], rpar=[]).deep_equals(second)
+    )
+
+
+def _filled(
+    template: str, array: Node, arguments: dict[str, Node], context: FileContext, **more: Node
+) -> Node:
+    nodes: dict[str, Node] = {"x": context.rewrite(array), **more}
+    for name, value in arguments.items():
+        nodes[name] = context.rewrite(value)
+    used = {name: value for name, value in nodes.items() if "{" + name + "}" in template}
+    result: Node = context.expression(template, **used)
+    return result
+
+
+def _draw(op: str, node: cst.Call, array: Node, api: str, context: FileContext) -> Node | Refusal:
+    """Numbers of the array's shape and type from the target's random stream."""
+    hub = context.tables.hub[op]
+    spelling = next(row for rows in context.source.by_path.values() for row in rows if row.op == op)
+    arguments = {p.name: Constant(p.default) for p in hub.parameters if p.default is not MISSING}
+    return context.write(BoundOp(hub, spelling, {**arguments, hub.parameters[0].name: Given(array)}, node, api))
+
+
+def _bind(node: cst.Call, parameters: tuple[tuple[str, str | None], ...]) -> dict[str, Node] | None:
+    """The arguments by name, defaults as text; None if they do not fit. A generator or `non_blocking` is no matter."""
+    names = [name for name, _ in parameters]
+    found: dict[str, Node] = {name: cst.parse_expression(default) for name, default in parameters if default is not None}
+    position = 0
+    for argument in node.args:
+        if argument.star:
+            return None
+        if argument.keyword is None:
+            if position >= len(names):
+                return found if position == len(names) and literal(argument.value) in (True, False) else None
+            found[names[position]] = argument.value
+            position += 1
+        elif argument.keyword.value in names:
+            found[argument.keyword.value] = argument.value
+        elif argument.keyword.value not in ("non_blocking",):
+            return None
+    return found if all(name in found for name in names) else None
+
+
+_SCALED = "{a} + ({b} - {a}) * {u}"
+_SHIFTED = "{mean} + {std} * {u}"
+_SPECIAL = {
+    "zero": _Special((), "jax.numpy.zeros_like({x})", "0"),
+    "fill": _Special((("value", None),), "jax.numpy.full_like({x}, {value})", "{value}"),
+    "copy": _Special((("src", None),), "{x}.at[...].set({src})", "{src}"),
+    "fill_diagonal": _Special((("value", None),), "jax.numpy.fill_diagonal({x}, {value}, inplace=False)"),
+    "uniform": _Special((("a", "0"), ("b", "1")), _SCALED, random="random_uniform_like"),
+    "normal": _Special((("mean", "0"), ("std", "1")), _SHIFTED, random="random_normal_like"),
+    "log_normal": _Special((("mean", "1"), ("std", "2")), "jax.numpy.exp({mean} + {std} * {u})", random="random_normal_like"),
+    "exponential": _Special((("lambd", "1"),), "-jax.numpy.log1p(-{u}) / {lambd}", random="random_uniform_like"),
+    "bernoulli": _Special((("p", "0.5"),), "({u} < {p}).astype({x}.dtype)", random="random_uniform_like"),
+}
