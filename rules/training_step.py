@@ -1,0 +1,319 @@
+"""The training step: a loss, its gradients, what is done to them, and the optimizer's update.
+
+torch keeps gradients in the parameters: `zero_grad`, `backward`, `step`. JAX returns them from a function of the model,
+so the statements that compute the loss become that function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from ..rewriter.context import FileContext
+from ..rewriter.expressions import as_tuple, dotted_name
+from ..rewriter.names import dotted
+from ..rewriter.nodes import walk
+from ..rewriter.read import Refusal
+from ..rewriter.rule import Rule
+from .optimizer_models import Scope
+from .training_comments import about_clearing, behind_definition, with_comments
+from .training_reading import Change, Gradient, TrainingPlan, free_name, plan_for
+
+_TELLING = frozenset(("backward", "step", "zero_grad", "clip_grad_norm_", "clip_grad_value_"))
+_APIS = {
+    "backward": "Tensor.backward", "zero": "torch.optim.Optimizer.zero_grad", "step": "torch.optim.Optimizer.step",
+    "norm": "torch.nn.utils.clip_grad_norm_", "value": "torch.nn.utils.clip_grad_value_",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """The part of one or more training steps that stands in one block, within the plan of its function."""
+
+    plan: TrainingPlan
+    block: cst.CSTNode
+
+
+def read_block(node: cst.CSTNode, context: FileContext) -> TrainingStep | None:
+    """A block with statements that compute a loss, its gradients, or use them."""
+    plan = _plan(context, context.stack)
+    if plan is None or node not in plan.blocks:
+        return None
+    return TrainingStep(plan, node)
+
+
+def read_call(node: cst.Call, context: FileContext) -> Refusal | None:
+    """A call that concerns gradients in a function whose training step cannot be expressed."""
+    plan = _plan(context, context.stack)
+    if plan is None or not plan.problem:
+        return None
+    for call, kind, _ in plan.calls:
+        if call is node:
+            return Refusal(plan.problem, node, _APIS[kind])
+    return None
+
+
+def _plan(context: FileContext, stack: Sequence[cst.CSTNode]) -> TrainingPlan | None:
+    """The plan of the function in which the rewriting is."""
+    plans: dict[cst.CSTNode | None, TrainingPlan | None] = context.state.setdefault("training_step", {})
+    if "telling" not in context.state:
+        context.state["telling"] = any(
+            isinstance(node, cst.Attribute) and node.attr.value in _TELLING for node in walk(context.module)
+        )
+    if not context.state["telling"]:
+        return None
+    around = [node for node in stack if isinstance(node, (cst.FunctionDef, cst.ClassDef))]
+    function = around[-1] if around else None
+    if isinstance(function, cst.ClassDef):
+        return None
+    if function not in plans:
+        owner = around[-2] if len(around) > 1 and isinstance(around[-2], cst.ClassDef) else None
+        enclosing = tuple(node for node in around[:-1] if isinstance(node, cst.FunctionDef))
+        plans[function] = plan_for(context, Scope(context.scope.file, function, owner, enclosing))  # type: ignore[arg-type]
+    return plans[function]
+
+
+def write_block(construct: TrainingStep, node: Any, context: FileContext) -> Any:
+    """The block with its losses as functions, gradients as values and updates of the optimizer."""
+    return _BlockWriter(context, construct.plan).written(node)
+
+
+class _BlockWriter:
+    """Writes one block; `held` are the comments of statements that went away."""
+
+    def __init__(self, context: FileContext, plan: TrainingPlan) -> None:
+        self.context, self.plan = context, plan
+        self.held: list[cst.EmptyLine] = []
+        self.body: list[Any] = []
+
+    def written(self, node: Any) -> Any:
+        """The new block."""
+        for line in self.plan.lines.of(node):
+            for name in self.plan.starts.get(line, ()):
+                self.body += self.context.statements("{name} = None", name=cst.Name(name))
+            self._line(line)
+        if not self.body:
+            self.body = [cst.SimpleStatementLine([cst.Pass()])]
+        if self.held:
+            self.body[-1] = behind_definition(self.body[-1], self.held)
+        if isinstance(node, cst.SimpleStatementSuite):
+            return cst.IndentedBlock(self.body)
+        return node.with_changes(body=self.body)
+
+    def _line(self, line: Any) -> None:
+        gradient = self.plan.regions.get(line)
+        if gradient is not None:
+            self._region(gradient, line)
+            return
+        if line in self.plan.inside:
+            return
+        change = self.plan.changes.get(line)
+        if change is None:
+            self._emit(self._rewritten(line), ())
+            return
+        call = change.found.call
+        self.context.converted(call, op="training_step", api=_APIS[change.found.kind], rule="training_step")
+        statements = getattr(self, f"_{change.kind}")(change, line)
+        if statements:
+            trailing = line.trailing_whitespace
+            if isinstance(statements[-1], cst.SimpleStatementLine):
+                statements[-1] = statements[-1].with_changes(trailing_whitespace=trailing)
+            self._emit(statements, line.leading_lines)
+        else:
+            comments = [part for part in line.leading_lines if part.comment is not None]
+            self.held += [part for part in comments if not about_clearing(part)]
+
+    def _emit(self, statements: Sequence[Any], leading: Sequence[cst.EmptyLine]) -> None:
+        """Add statements, with comments held so far above the first."""
+        for index, statement in enumerate(statements):
+            if index == 0 and (self.held or leading):
+                own = list(leading) if leading else list(statement.leading_lines)
+                statement = with_comments(statement, self.held, own)
+                self.held = []
+            self.body.append(statement)
+
+    def _rewritten(self, line: Any) -> list[Any]:
+        """A statement that is none of ours, rewritten."""
+        result = self.context.rewrite(line)
+        if isinstance(result, cst.RemovalSentinel):
+            return []
+        parts = list(result.nodes) if isinstance(result, cst.FlattenSentinel) else [result]
+        return [_without_semicolon(part) for part in parts]
+
+    # The loss and its gradients.
+
+    def _region(self, gradient: Gradient, anchor: Any) -> None:
+        region = gradient.region
+        block = region.places[-1].statements
+        leading = anchor.leading_lines
+        for index in region.before:
+            self._emit(self._rewritten(block[index]), ())
+        parameters = self._parameters(gradient)
+        function = self._function_name(gradient)
+        definition = self._definition(gradient, function, parameters)
+        if gradient.found.line is anchor:
+            self.context.converted(gradient.found.call, op="training_step", api=_APIS["backward"], rule="training_step")
+        spaced = list(leading)
+        if self.body and not any(line.comment is None for line in spaced[:1]):
+            spaced.insert(0, cst.EmptyLine(indent=False))
+        self._emit([definition], spaced)
+        comments = [] if gradient.found.line is anchor else gradient.found.line.leading_lines
+        comments = [line for line in comments if line.comment is not None] if not gradient.explicit else []
+        self._emit([self._differentiated(gradient, function, parameters)], [cst.EmptyLine(indent=False), *comments])
+        if gradient.explicit and gradient.found.line is anchor:
+            self._emit(self._gathered(gradient), ())
+        for index in region.after:
+            self._emit(self._rewritten(block[index]), ())
+
+    def _parameters(self, gradient: Gradient) -> dict[str, str]:
+        """The loss function's parameter for each module."""
+        taken = {node.value for line in gradient.region.statements for node in walk(line) if isinstance(node, cst.Name)}
+        names: dict[str, str] = {}
+        for unit in (*(unit for group in gradient.groups for unit in group), *gradient.others):
+            if "." not in unit:
+                names[unit] = unit
+                continue
+            chain = {part for other in gradient.others for part in other.split(".")} | set(unit.split("."))
+            names[unit] = free_name(unit.rpartition(".")[2].strip("_") or "model", (taken - chain) | set(names.values()))
+        return names
+
+    def _function_name(self, gradient: Gradient) -> str:
+        if "names" not in self.context.state:
+            self.context.state["names"] = {node.value for node in walk(self.context.module) if isinstance(node, cst.Name)}
+        stem = gradient.loss.value if isinstance(gradient.loss, cst.Name) else "loss"
+        for wanted in (f"{stem}_fn", f"compute_{stem}"):
+            if wanted not in self.context.state["names"]:
+                return wanted
+        return free_name(f"{stem}_of_batch", self.context.state["names"])
+
+    def _definition(self, gradient: Gradient, function: str, parameters: Mapping[str, str]) -> cst.FunctionDef:
+        rename = _Substitution({unit: name for unit, name in parameters.items() if unit != name})
+        body: list[Any] = []
+        for line in gradient.region.statements:
+            body += self._rewritten(line)
+        if body and gradient.found.line is not gradient.region.statements[0]:
+            body[0] = body[0].with_changes(leading_lines=[])
+        loss: Any = gradient.loss if isinstance(gradient.loss, cst.Name) else self.context.rewrite(gradient.loss)
+        loss = loss.with_changes(lpar=[], rpar=[]) if loss.lpar else loss
+        results = [cst.Name(name) for name in gradient.region.results]
+        value: Any = loss
+        if results:
+            value = cst.Tuple([cst.Element(loss), cst.Element(_one_or_tuple(results))], lpar=[], rpar=[])
+        body.append(cst.SimpleStatementLine([cst.Return(value)]))
+        names = [*parameters.values(), *gradient.region.carried]
+        params = [cst.Param(cst.Name(name)) for name in names]
+        definition = cst.FunctionDef(
+            cst.Name(function), cst.Parameters(params), cst.IndentedBlock([line.visit(rename) for line in body])
+        )
+        return definition
+
+    def _differentiated(self, gradient: Gradient, function: str, parameters: Mapping[str, str]) -> Any:
+        region = gradient.region
+        options = []
+        count = sum(len(group) for group in gradient.groups)
+        if count > 1:
+            options.append(f"argnums=({', '.join(str(index) for index in range(count))})")
+        if region.results:
+            options.append("has_aux=True")
+        transform = "flax.nnx.value_and_grad" if region.loss_needed else "flax.nnx.grad"
+        arguments = [cst.Arg(dotted_name(unit)) for unit in parameters]
+        arguments += [cst.Arg(cst.Name(name)) for name in region.carried]
+        call = self.context.expression(
+            f"{transform}({', '.join(['{function}', *options])})({{arguments}})",
+            function=cst.Name(function), arguments=arguments)  # fmt: skip
+        prefix = "new_" if gradient.explicit else ""
+        grads = _one_or_tuple([cst.Name(prefix + name) for name in gradient.variables])
+        target = self._target(gradient, grads)
+        return cst.SimpleStatementLine([cst.Assign([cst.AssignTarget(target)], call)])
+
+    def _target(self, gradient: Gradient, grads: Any) -> Any:
+        """`(loss, logits), grads`, `loss, grads`, `grads, logits` or `grads`, as the transformation returns them."""
+        region = gradient.region
+        results = _one_or_tuple([cst.Name(name) for name in region.results]) if region.results else None
+        if not region.loss_needed:
+            return grads if results is None else _pair(grads, results)
+        value: Any = gradient.loss
+        return _pair(value if results is None else _pair(value, results, parentheses=True), grads)
+
+    def _gathered(self, gradient: Gradient) -> list[Any]:
+        statements: list[Any] = []
+        for name in gradient.variables:
+            template = "{old} = helpers.add_gradients({old}, {new})" if gradient.adds else "{old} = {new}"
+            statements += self.context.statements(template, old=cst.Name(name), new=cst.Name(f"new_{name}"))
+        return statements
+
+    # Single lines; each gives the statements that take the line's place.
+
+    def _drop(self, change: Change, line: Any) -> list[Any]:
+        return []
+
+    def _reset(self, change: Change, line: Any) -> list[Any]:
+        return [part for name in change.variables for part in self.context.statements("{name} = None", name=cst.Name(name))]
+
+    def _gather(self, change: Change, line: Any) -> list[Any]:
+        assert change.gradient is not None
+        return self._gathered(change.gradient)
+
+    def _update(self, change: Change, line: Any) -> list[Any]:
+        call = change.found.call
+        assert isinstance(call.func, cst.Attribute)
+        values = {
+            "optimizer": self.context.rewrite(call.func.value),
+            "model": _one_or_tuple([dotted_name(unit) for unit in change.models]),
+            "grads": cst.Name(change.variables[0]),
+        }
+        template = "{optimizer}.update({model}, {grads})"
+        if change.guarded:
+            template = f"if {{grads}} is not None:\n    {template}\n"
+        return self.context.statements(template, **values)
+
+    def _clip(self, change: Change, line: Any) -> list[Any]:
+        kept = [a for a in change.found.call.args[1:] if not (a.keyword is not None and a.keyword.value == "foreach")]
+        arguments = [self.context.rewrite(argument) for argument in kept]
+        grads = cst.Name(change.variables[0])
+        if change.found.kind == "value":
+            call = self.context.expression("helpers.clip_grad_value({grads}, {rest})", grads=grads, rest=arguments)
+            return [cst.SimpleStatementLine([cst.Assign([cst.AssignTarget(grads)], call)])]
+        call = self.context.expression("helpers.clip_grad_norm({grads}, {rest})", grads=grads, rest=arguments)
+        small = line.body[0]
+        norm: Any = small.targets[0].target if isinstance(small, cst.Assign) else cst.Name("_")
+        return [cst.SimpleStatementLine([cst.Assign([cst.AssignTarget(_pair(grads, norm))], call)])]
+
+
+class _Substitution(cst.CSTTransformer):
+    """Replaces `self.model` by the parameter of the loss function."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        super().__init__()
+        self.names = names
+
+    def leave_Attribute(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
+        name = self.names.get(dotted(original) or "")
+        return updated if name is None else cst.Name(name)
+
+
+def _pair(first: Any, second: Any, *, parentheses: bool = False) -> cst.Tuple:
+    pair = as_tuple([first, second])
+    return pair if parentheses else pair.with_changes(lpar=[], rpar=[])
+
+
+def _one_or_tuple(names: Sequence[Any]) -> Any:
+    return names[0] if len(names) == 1 else as_tuple(names)
+
+
+def _without_semicolon(line: Any) -> Any:
+    """A line whose only statement ended with a semicolon, now that nothing follows."""
+    if isinstance(line, cst.SimpleStatementLine) and isinstance(line.body[-1].semicolon, cst.Semicolon):
+        last = line.body[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
+        return line.with_changes(body=[*line.body[:-1], last])
+    return line
+
+
+BLOCKS = (cst.IndentedBlock, cst.SimpleStatementSuite, cst.Module)
+RULES = (
+    Rule("training_step", BLOCKS, {"torch": read_block}, {"jax": write_block}, order=20),
+    Rule("training_call", (cst.Call,), {"torch": read_call}, {"jax": lambda *_: None}, order=5),
+)
