@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -113,7 +114,7 @@ def _bound_names(module: cst.Module) -> set[str]:
 
 
 def used_names(module: cst.Module) -> set[str]:
-    """Names that the code of a module reads, imports excluded; words inside string annotations count."""
+    """Names that the code of a module reads, imports excluded; words inside annotations written as strings count."""
     used: set[str] = set()
     stack: list[cst.CSTNode] = [module]
     while stack:
@@ -122,17 +123,15 @@ def used_names(module: cst.Module) -> set[str]:
             continue
         if isinstance(node, cst.Name):
             used.add(node.value)
-        elif isinstance(node, cst.SimpleString) and len(node.value) < 200:
-            used.update(part for part in node.raw_value.replace("[", " ").replace("]", " ").replace(".", " ").split())
-        if isinstance(node, cst.Attribute):
-            stack.append(node.value)
-        elif isinstance(node, cst.Arg):
+        elif isinstance(node, cst.Annotation):
+            strings = (part for part in walk(node) if isinstance(part, cst.SimpleString))
+            used.update(word for string in strings for word in re.findall(r"\w+", string.raw_value))
+            stack.append(node.annotation)
+        elif isinstance(node, (cst.Attribute, cst.Arg)):
             stack.append(node.value)
         else:
             stack.extend(children(node))
     return used
-
-
 
 
 class _Remover(cst.CSTTransformer):
@@ -230,6 +229,19 @@ def update_imports(
         parsed[0] = parsed[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
     body[insert_at:insert_at] = parsed  # type: ignore[assignment]
     return module.with_changes(body=body)
+
+
+def merged(statements: Sequence[str]) -> list[str]:
+    """One statement for each module that names are imported from."""
+    names: dict[str, set[str]] = {}
+    result: list[str] = []
+    for statement in statements:
+        head, found, imported = statement.partition(" import ")
+        if statement.startswith("from ") and found and "(" not in imported:
+            names.setdefault(head, set()).update(name.strip() for name in imported.split(","))
+        else:
+            result.append(statement)
+    return result + [f"{head} import {', '.join(sorted(imported))}" for head, imported in names.items()]
 
 
 def _parsed_import(text: str) -> cst.SimpleStatementLine:

@@ -13,14 +13,14 @@ import libcst as cst
 from .context import FileContext, Note
 from .format import LineFormatter, line_limit
 from .helper_code import HelperLibrary, closure, helper_body, helper_imports
-from .imports import update_imports
+from .imports import merged, update_imports
 from .infer import Inference
 from .nodes import walk
 from .positions import find_spans
 from .report import FileRecord, Site
 from .rewrite import Rewriter
 from .rule import Rule, discover, rules_for
-from .source import SKIP_FILE, Source, render
+from .source import MARK, SKIP, SKIP_FILE, Source, imported_modules, render
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,23 @@ def is_skipped(source: Source) -> bool:
     return any(line.comment is not None and line.comment.value.startswith(SKIP_FILE) for line in lines)
 
 
+def is_converted(source: Source, target_roots: tuple[str, ...]) -> bool:
+    """Whether an earlier conversion to the target left marks in a file; reading its output as source would be wrong."""
+    text = source.module.code
+    marked = any(line.lstrip().startswith(MARK) and SKIP not in line for line in text.splitlines())
+    if not marked:
+        return False
+    modules = imported_modules(text.encode()) or ()
+    return any(module.partition(".")[0] in target_roots for module in modules)
+
+
 def convert_file(source: Source, data: bytes, inference: Inference, options: Options) -> ConvertedFile:
     """Rewrite one parsed file. A failure inside the converter leaves the file as it was, with the reason."""
     if is_skipped(source):
         return ConvertedFile(source.path, data, FileRecord(source.path, "skipped", SKIP_FILE, source.lines), (), frozenset())
+    if is_converted(source, inference.tables.frameworks[options.target].roots):
+        reason = "already converted; its places marked `# ivy-convert:` need a person"
+        return ConvertedFile(source.path, data, FileRecord(source.path, "unchanged", reason, source.lines), (), frozenset())
     try:
         return _convert(source, data, inference, options)
     except RecursionError:
@@ -156,7 +169,7 @@ def _import_order(statements: list[str]) -> list[str]:
         group = 2 if module.startswith(".") else 0 if module.partition(".")[0] in sys.stdlib_module_names else 1
         return group, module.lstrip("."), statement
 
-    return sorted(statements, key=key)
+    return sorted(merged(statements), key=key)
 
 
 def _inline(module: cst.Module, context: FileContext, statements: list[str]) -> tuple[cst.Module, list[str]]:

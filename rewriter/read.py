@@ -8,8 +8,23 @@ from typing import Any
 
 import libcst as cst
 
-from .lattice import Array, DType, Instance, Mapping as MappingType, NoneType, Reference, Scalar, Sequence, Shape
-from .lattice import Callback, Device, Foreign, Partial, RandomKey, Tuple, Type, Unknown
+from .lattice import (
+    Array,
+    Device,
+    DType,
+    Foreign,
+    Instance,
+    Method,
+    NoneType,
+    Reference,
+    Scalar,
+    Sequence,
+    Shape,
+    Tuple,
+    Type,
+    Unknown,
+)
+from .lattice import Mapping as MappingType
 from .signature import MISSING, Opaque, Passing
 from .tables import CONTEXT, DROP, REFUSE, HubOp, Spelling, SpellingParameter, Tables
 
@@ -271,14 +286,13 @@ def literal(node: cst.BaseExpression) -> Any:
 
 
 _SEQUENCES = (Tuple, Sequence, Shape)
-_NEVER_ARRAY = (Scalar, Tuple, Sequence, Shape, DType, Device, RandomKey, Partial, Callback, MappingType, Foreign)
 
 
 def _accepts(kind: str, value: Type, default: Any = MISSING, node: cst.BaseExpression | None = None) -> bool | None:
     """Whether a value of this type can be an argument of this kind; None if that is not known."""
     if isinstance(value, NoneType):
         return default is None or kind in ("any", "axes", "device", "key")
-    if isinstance(value, Unknown):
+    if isinstance(value, (Unknown, Method)) or (isinstance(value, (Foreign, MappingType)) and kind != "array"):
         return True if kind == "any" else None
     match kind:
         case "any":

@@ -14,10 +14,9 @@ from .nodes import child_fields
 from .read import BoundOp, Refusal, read_call
 from .references import write_reference
 from .rule import Rule
-from .source import SKIP
+from .source import MARK, SKIP
 from .write import OpWriter, Supplier
 
-_COMMENT = "# ivy-convert: "
 
 
 class Rewriter:
@@ -259,7 +258,7 @@ def _with_comments(node: Any, reasons: list[str]) -> Any:
     lines = list(getattr(node, "leading_lines", ()))
     present = {line.comment.value for line in lines if line.comment is not None}
     for reason in reasons:
-        text = _COMMENT + " ".join(reason.split())
+        text = MARK + " ".join(reason.split())
         if text not in present:
             lines.append(cst.EmptyLine(comment=cst.Comment(text)))
     return node.with_changes(leading_lines=lines) if hasattr(node, "leading_lines") else node

@@ -10,6 +10,7 @@ import libcst as cst
 
 SKIP_FILE = "# ivy-convert: skip-file"
 SKIP = "# ivy-convert: skip"
+MARK = "# ivy-convert: "
 
 
 class SourceError(ValueError):

@@ -274,7 +274,9 @@ class OpWriter:
             if uses.get(name, 0) > 1 and isinstance(argument, Given) and not is_cheap(argument.node):
                 raise CannotWrite(f"the argument {name} would be evaluated more than once; give it a name first")
             hub = op.op.parameter(name)
-            if name not in uses and (hub is None or not same_value(self._value(argument), hub.default)):
+            if name in uses or (hub is not None and hub.kind == "device"):
+                continue  # Where an array lives changes no number.
+            if hub is None or not same_value(self._value(argument), hub.default):
                 raise CannotWrite(f"{op.op.name} cannot express the argument {name} here")
         return _Expansion(self, op).build(tree)
 

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import Instance
+from ..rewriter.lattice import UNKNOWN, Instance
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 from .rngs import add_rngs_parameter, class_takes_rngs, is_module_class_node
@@ -115,6 +115,7 @@ def _with_prelude(node: cst.ClassDef, prelude: list[cst.BaseStatement]) -> cst.C
             if isinstance(statement.body, cst.SimpleStatementSuite):
                 inner = [cst.SimpleStatementLine([small]) for small in inner]
             at = 1 if inner and _is_docstring(inner[0]) else 0
+            at += 1 if len(inner) > at and _calls_constructor(inner[at]) else 0
             rest = [line for line in inner[at:] if not _is_pass(line)]
             statement = statement.with_changes(body=_block(statement, [*inner[:at], *lines, *rest]))
         body.append(statement)
@@ -141,6 +142,14 @@ def _is_docstring(statement: cst.CSTNode) -> bool:
         return False
     first = statement.body[0]
     return isinstance(first, cst.Expr) and isinstance(first.value, (cst.SimpleString, cst.ConcatenatedString))
+
+
+def _calls_constructor(statement: cst.CSTNode) -> bool:
+    """Whether a statement is a call of a base class's constructor."""
+    if not isinstance(statement, cst.SimpleStatementLine) or not isinstance(statement.body[0], cst.Expr):
+        return False
+    call = statement.body[0].value
+    return isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) and call.func.attr.value == "__init__"
 
 
 def _is_pass(statement: cst.CSTNode) -> bool:
@@ -237,11 +246,28 @@ def read_forward_call(node: cst.Call, context: FileContext) -> ForwardCall | Non
     owner = context.type_of(function.value)
     if isinstance(owner, Instance) and context.inference.is_module_class(owner.path):
         return ForwardCall(function.value)
+    if owner == UNKNOWN and not is_super(function.value) and not _others_forward(context):
+        return ForwardCall(function.value)
     if is_super(function.value):
         enclosing = context.enclosing(cst.ClassDef)
         if enclosing is not None and is_module_class_node(context, enclosing):
             return ForwardCall(function.value)
     return None
+
+
+def _others_forward(context: FileContext) -> bool:
+    """Whether the repository has a class that is no module but has a forward method."""
+    known = context.inference.__dict__.get("_others_forward")
+    if known is None:
+        names = context.inference.framework.forward_methods
+        known = context.inference.__dict__["_others_forward"] = any(
+            isinstance(definition.node, cst.ClassDef)
+            and not context.inference.is_module_class(definition.path)
+            and any(isinstance(s, cst.FunctionDef) and s.name.value in names for s in definition.node.body.body)
+            for scope in context.inference.repository.scopes.values()
+            for definition in scope.definitions.values()
+        )
+    return bool(known)
 
 
 def is_super(node: cst.BaseExpression) -> bool:
