@@ -94,6 +94,11 @@ def masked_select(x, mask) -> jax.Array:
     return x[mask]
 
 
+def nonzero(x, as_tuple: bool = False):
+    """Where `x` is not zero: `[n, axes]`, or with `as_tuple` one index array per axis. Only outside jit."""
+    return jnp.nonzero(x) if as_tuple else jnp.argwhere(x)
+
+
 def one_hot(x, num_classes: int = -1) -> jax.Array:
     """Integers `x` as rows of 0 and 1 with a new last axis of `num_classes`.
 
@@ -115,7 +120,9 @@ def bucketize(x, boundaries, right: bool = False) -> jax.Array:
     return jnp.searchsorted(jnp.asarray(boundaries), jnp.asarray(x), side="right" if right else "left")
 
 
-def searchsorted(sorted_sequence, values, right: bool = False, side: str | None = None, sorter=None) -> jax.Array:
+def searchsorted(
+    sorted_sequence, values, right: bool = False, side: str | None = None, sorter=None
+) -> jax.Array:
     """Where `values` would be inserted along the last axis of `sorted_sequence`.
 
     A sequence with several axes is searched row by row: `values` then has the same leading axes.
@@ -132,7 +139,9 @@ def searchsorted(sorted_sequence, values, right: bool = False, side: str | None 
     return found.reshape(values.shape)
 
 
-def unique(x, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, axis: int | None = None):
+def unique(
+    x, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, axis: int | None = None
+):
     """Distinct values in rising order (slices along `axis` if given), then inverse and counts if asked for.
 
     Only outside jit: the length depends on the data. NaNs are all distinct, as in torch.

@@ -18,7 +18,11 @@ class ValuesIndices(NamedTuple):
 def pick(x: jax.Array, indices: jax.Array, axis: int, keepdims: bool) -> ValuesIndices:
     """The entries of `x` at `indices` (kept axis of size 1), which alone receive the gradient."""
     values = jnp.take_along_axis(x, indices, axis)
-    return ValuesIndices(values, indices) if keepdims else ValuesIndices(values.squeeze(axis), indices.squeeze(axis))
+    return (
+        ValuesIndices(values, indices)
+        if keepdims
+        else ValuesIndices(values.squeeze(axis), indices.squeeze(axis))
+    )
 
 
 def scalar_pick(x: jax.Array) -> ValuesIndices:
@@ -38,14 +42,15 @@ def min_with_indices(x, axis: int, keepdims: bool = False) -> ValuesIndices:
     return pick(x, jnp.argmin(x, axis, keepdims=True), axis, keepdims) if x.ndim else scalar_pick(x)
 
 
-@jax.custom_jvp
 def shared_by_ties(x: jax.Array, value: jax.Array) -> jax.Array:
     """`value`, which is one of the entries of `x`; its gradient is shared evenly by all entries equal to it."""
-    return value
+    function = jax.custom_jvp(lambda entries, chosen: chosen)
+    function.defjvp(shared_by_ties_jvp)
+    return function(x, value)
 
 
-@shared_by_ties.defjvp
 def shared_by_ties_jvp(primals: tuple, tangents: tuple) -> tuple:
+    """The tangent of `value` is the mean of the tangents of its ties."""
     x, value = primals
     ties = ((x == value) | (jnp.isnan(x) & jnp.isnan(value))).astype(x.dtype)
     return value, (ties * tangents[0]).sum() / jnp.maximum(ties.sum(), 1)
@@ -71,7 +76,9 @@ def median(x, axis: int | None = None, keepdims: bool = False):
     indices = jax.lax.slice_in_dim(jnp.argsort(x, axis), middle, middle + 1, axis=axis % x.ndim)
     if jnp.issubdtype(x.dtype, jnp.floating):
         missing = jnp.isnan(x)
-        indices = jnp.where(missing.any(axis, keepdims=True), jnp.argmax(missing, axis, keepdims=True), indices)
+        indices = jnp.where(
+            missing.any(axis, keepdims=True), jnp.argmax(missing, axis, keepdims=True), indices
+        )
     return pick(x, indices, axis, keepdims)
 
 
@@ -238,7 +245,9 @@ def norm(x, p="fro", axis=None, keepdims: bool = False) -> jax.Array:
     if power == 0:
         return (x != 0).sum(axis, keepdims=keepdims).astype(jnp.abs(x).dtype)
     if power == 2:
-        squared = (jnp.real(x) ** 2 + jnp.imag(x) ** 2 if jnp.iscomplexobj(x) else x * x).sum(axis, keepdims=keepdims)
+        squared = (jnp.real(x) ** 2 + jnp.imag(x) ** 2 if jnp.iscomplexobj(x) else x * x).sum(
+            axis, keepdims=keepdims
+        )
         zero = squared == 0
         return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, squared)))
     size = absolute(x)

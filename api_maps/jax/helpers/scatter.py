@@ -1,7 +1,5 @@
 """Writing along indices: every function returns a new array. torch's in-place forms are these, assigned back."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 
@@ -10,7 +8,9 @@ def scatter_positions(axis: int, index: jax.Array) -> tuple:
     """The position in the target of every entry of `index`, as arrays that broadcast to `index.shape`."""
     positions = []
     for a, n in enumerate(index.shape):
-        positions.append(index if a == axis else jnp.arange(n).reshape([-1 if b == a else 1 for b in range(index.ndim)]))
+        positions.append(
+            index if a == axis else jnp.arange(n).reshape([-1 if b == a else 1 for b in range(index.ndim)])
+        )
     return tuple(positions)
 
 
@@ -78,16 +78,21 @@ def scatter_reduce(x, axis: int, index, src, reduce: str, include_self: bool = T
     return result.reshape(jnp.shape(x))
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def scatter_extreme(largest: bool, include_self: bool, target: jax.Array, positions: tuple, values: jax.Array):
     """Scatter with maximum or minimum, differentiable: JAX has no gradient of its own for it."""
+    function = jax.custom_jvp(scatter_extreme_value, nondiff_argnums=(0, 1))
+    function.defjvp(scatter_extreme_jvp)
+    return function(largest, include_self, target, positions, values)
+
+
+def scatter_extreme_value(largest: bool, include_self: bool, target: jax.Array, positions: tuple, values: jax.Array):
+    """The largest or smallest of what meets at each entry."""
     if not include_self:
         target = target.at[positions].set(extreme_value(target.dtype, not largest))
     update = target.at[positions]
     return update.max(values) if largest else update.min(values)
 
 
-@scatter_extreme.defjvp
 def scatter_extreme_jvp(largest: bool, include_self: bool, primals: tuple, tangents: tuple) -> tuple:
     """Ties share the gradient. As in torch, a target that equals the result counts even if it takes no part."""
     target, positions, values = primals
@@ -101,14 +106,20 @@ def scatter_extreme_jvp(largest: bool, include_self: bool, primals: tuple, tange
     return result, own.at[positions].add(reached * tangents[2]) / count
 
 
-@jax.custom_jvp
 def scatter_product(target: jax.Array, positions: tuple, values: jax.Array) -> jax.Array:
     """Scatter with multiplication, differentiable also where an index occurs twice or a factor is zero."""
+    function = jax.custom_jvp(scatter_product_value)
+    function.defjvp(scatter_product_jvp)
+    return function(target, positions, values)
+
+
+def scatter_product_value(target: jax.Array, positions: tuple, values: jax.Array) -> jax.Array:
+    """The product of what meets at each entry."""
     return target.at[positions].multiply(values)
 
 
-@scatter_product.defjvp
 def scatter_product_jvp(primals: tuple, tangents: tuple) -> tuple:
+    """Each factor weighs the product of all the others."""
     target, positions, values = primals
     zeros = (target == 0).astype(jnp.int32).at[positions].add((values == 0).astype(jnp.int32))
     others = scatter_product(jnp.where(target == 0, 1, target), positions, jnp.where(values == 0, 1, values))
@@ -173,7 +184,9 @@ def select_scatter(x, src, axis: int, index: int) -> jax.Array:
     return x.at[(slice(None),) * (axis % x.ndim) + (index,)].set(src)
 
 
-def slice_scatter(x, src, axis: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> jax.Array:
+def slice_scatter(
+    x, src, axis: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> jax.Array:
     """`x` with `x[start:end:step]` along `axis` replaced by `src`."""
     x = jnp.asarray(x)
     return x.at[(slice(None),) * (axis % x.ndim) + (slice(start, end, step),)].set(src)
