@@ -115,7 +115,7 @@ class OptimizerModels:
         if rows:
             return bool(rows[0].weights)
         if self.inference.class_definition(value.path) is None:
-            return True
+            return not value.path.endswith("Loss")
         found = [
             attribute
             for owner in self.inference.ancestors(value.path)

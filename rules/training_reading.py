@@ -62,6 +62,7 @@ class TrainingPlan:
     changes: dict[cst.CSTNode, Change] = field(default_factory=dict)
     starts: dict[cst.CSTNode, list[str]] = field(default_factory=dict)
     blocks: set[cst.CSTNode] = field(default_factory=set)
+    reviews: dict[str, str] = field(default_factory=dict)
 
 
 def plan_for(context: FileContext, scope: Scope) -> TrainingPlan | None:
@@ -310,7 +311,14 @@ class _Planner:
                 and found.small in self.used[key]
                 for found in self.found if found.kind == "backward"
             )  # fmt: skip
-            if left and added and self.scope.function is not None and not self._is_built_here(key):
+            if not (left and added and self.scope.function is not None) or self._is_built_here(key):
+                continue
+            if any(found.kind == "zero" and key in self.events[found.small].optimizers for found in self.found):
+                self.plan.reviews[key] = (
+                    "gradients of a last, incomplete group of batches are dropped when this function ends; torch would "
+                    "add them to those of the next call"
+                )
+            else:
                 raise RegionProblem(
                     f"no {key}.zero_grad() before backward(): the gradients add up over the calls of this function; clear them"
                 )

@@ -20,6 +20,7 @@ from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 from .optimizer_models import Scope
 from .training_comments import about_clearing, behind_definition, with_comments
+from .training_events import Found
 from .training_reading import Change, Gradient, TrainingPlan, free_name, plan_for
 
 _TELLING = frozenset(("backward", "step", "zero_grad", "clip_grad_norm_", "clip_grad_value_"))
@@ -115,7 +116,7 @@ class _BlockWriter:
             self._emit(self._rewritten(line), ())
             return
         call = change.found.call
-        self.context.converted(call, op="training_step", api=_APIS[change.found.kind], rule="training_step")
+        self._report(change.found)
         statements = getattr(self, f"_{change.kind}")(change, line)
         if statements:
             trailing = line.trailing_whitespace
@@ -123,8 +124,15 @@ class _BlockWriter:
                 statements[-1] = statements[-1].with_changes(trailing_whitespace=trailing)
             self._emit(statements, line.leading_lines)
         else:
-            comments = [part for part in line.leading_lines if part.comment is not None]
+            above_gradient = change.gradient is not None
+            comments = [part for part in line.leading_lines if part.comment is not None and not above_gradient]
             self.held += [part for part in comments if not about_clearing(part)]
+
+    def _report(self, found: Found) -> None:
+        self.context.converted(found.call, op="training_step", api=_APIS[found.kind], rule="training_step")
+        reason = self.plan.reviews.get(found.subject)
+        if found.kind == "step" and reason is not None:
+            self.context.review(found.call, reason, op="training_step", api=_APIS["step"], rule="training_step")
 
     def _emit(self, statements: Sequence[Any], leading: Sequence[cst.EmptyLine]) -> None:
         """Add statements, with comments held so far above the first."""
@@ -155,7 +163,7 @@ class _BlockWriter:
         function = self._function_name(gradient)
         definition = self._definition(gradient, function, parameters)
         if gradient.found.line is anchor:
-            self.context.converted(gradient.found.call, op="training_step", api=_APIS["backward"], rule="training_step")
+            self._report(gradient.found)
         spaced = list(leading)
         if self.body and not any(line.comment is None for line in spaced[:1]):
             spaced.insert(0, cst.EmptyLine(indent=False))
