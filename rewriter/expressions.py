@@ -65,18 +65,53 @@ def call(function: cst.BaseExpression, arguments: Sequence[cst.Arg]) -> cst.Call
 
 def normal_commas(arguments: Sequence[cst.Arg]) -> list[cst.Arg]:
     """Arguments whose commas fit their new places; comments and line breaks behind a comma are kept."""
-    result = []
+    result = list(arguments)
     for index, argument in enumerate(arguments):
-        last = index == len(arguments) - 1
         comma = argument.comma
-        if isinstance(comma, cst.Comma):
-            multi_line = isinstance(comma.whitespace_after, cst.ParenthesizedWhitespace)
-            if last and not multi_line:
-                argument = argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
-            elif not last and not multi_line and not comma.whitespace_after.value:  # type: ignore[union-attr]
-                argument = argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
-        result.append(argument)
+        if not isinstance(comma, cst.Comma):
+            continue
+        last = index == len(arguments) - 1
+        multi_line = isinstance(comma.whitespace_after, cst.ParenthesizedWhitespace)
+        if multi_line and index == len(arguments) - 2 and not isinstance(arguments[-1].comma, cst.Comma):
+            before = arguments[index - 1].comma if index else None
+            result[index:] = _moved_closing(argument, arguments[-1], before)
+        elif last and not multi_line:
+            result[index] = argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        elif not last and not multi_line and not comma.whitespace_after.value:  # type: ignore[union-attr]
+            result[index] = argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
     return result
+
+
+def _moved_closing(argument: cst.Arg, new: cst.Arg, before: object) -> list[cst.Arg]:
+    """The argument whose comma ended its line before the closing parenthesis, and a new last one behind it."""
+    assert isinstance(argument.comma, cst.Comma)
+    closing = argument.comma.whitespace_after
+    assert isinstance(closing, cst.ParenthesizedWhitespace)
+    spacing: cst.BaseParenthesizableWhitespace = closing.with_changes(indent=True, last_line=_deeper(closing.last_line))
+    if isinstance(before, cst.Comma) and isinstance(before.whitespace_after, cst.ParenthesizedWhitespace):
+        spacing = before.whitespace_after.with_changes(first_line=closing.first_line, empty_lines=[])
+    return [
+        argument.with_changes(comma=cst.Comma(whitespace_after=spacing)),
+        new.with_changes(comma=cst.Comma(whitespace_after=closing.with_changes(first_line=cst.TrailingWhitespace()))),
+    ]
+
+
+def _deeper(indent: cst.SimpleWhitespace) -> cst.SimpleWhitespace:
+    return indent.with_changes(value=indent.value + "    ")
+
+
+def append_argument(call: cst.Call, argument: cst.Arg) -> cst.Call:
+    """A call with one more argument at the end, keeping its layout."""
+    if not call.args:
+        return call.with_changes(args=[argument])
+    last = call.args[-1]
+    if isinstance(last.value, cst.GeneratorExp) and not last.value.lpar:
+        last = last.with_changes(value=parenthesized(last.value))
+    if isinstance(last.comma, cst.Comma):
+        return call.with_changes(args=normal_commas([*call.args[:-1], last, argument]))
+    tail = last.whitespace_after_arg
+    last = last.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")), whitespace_after_arg=cst.SimpleWhitespace(""))
+    return call.with_changes(args=[*call.args[:-1], last, argument.with_changes(whitespace_after_arg=tail)])
 
 
 def as_tuple(values: Sequence[cst.BaseExpression]) -> cst.Tuple:

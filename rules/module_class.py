@@ -233,7 +233,8 @@ def write_flag(construct: TrainingFlag, node: cst.BaseExpression, context: FileC
         return flag.with_changes(lpar=node.lpar, rpar=node.rpar)
     parent = context.stack[-2] if len(context.stack) > 1 else None
     opposite = cst.UnaryOperation(cst.Not(), flag)
-    if isinstance(parent, (cst.Arg, cst.If, cst.Assign, cst.Return, cst.BooleanOperation, cst.IfExp, cst.While)):
+    is_argument = isinstance(parent, cst.Call) and parent.func is not node
+    if is_argument or isinstance(parent, (cst.Arg, cst.If, cst.Assign, cst.Return, cst.BooleanOperation, cst.IfExp, cst.While)):
         return opposite.with_changes(lpar=node.lpar, rpar=node.rpar)
     return opposite.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
 

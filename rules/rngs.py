@@ -14,7 +14,7 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.expressions import keyword_argument, parenthesized
+from ..rewriter.expressions import append_argument, keyword_argument
 from ..rewriter.infer import Inference
 from ..rewriter.lattice import Callback, Instance, Mapping, Partial, Reference, Sequence, Tuple, Type
 from ..rewriter.names import Definition
@@ -291,36 +291,7 @@ def write_construction(construct: Construction, node: cst.Call, context: FileCon
     """The same call with `rngs=`."""
     call = context.rewrite_children(node)
     context.converted(node, op="module_construction", rule="rngs")
-    return add_argument(call, keyword_argument(NAME, module_rngs(context)))
-
-
-def add_argument(call: cst.Call, argument: cst.Arg) -> cst.Call:
-    """A call with one more argument at the end, keeping its layout."""
-    if not call.args:
-        return call.with_changes(args=[argument])
-    last = call.args[-1]
-    value = last.value
-    if isinstance(value, cst.GeneratorExp) and not value.lpar:
-        last = last.with_changes(value=parenthesized(value))
-    comma = last.comma
-    if isinstance(comma, cst.Comma) and isinstance(comma.whitespace_after, cst.ParenthesizedWhitespace):
-        inner = comma.whitespace_after
-        previous = call.args[-2].comma if len(call.args) > 1 else None
-        spacing = (
-            previous.whitespace_after
-            if isinstance(previous, cst.Comma) and isinstance(previous.whitespace_after, cst.ParenthesizedWhitespace)
-            else call.whitespace_before_args
-            if isinstance(call.whitespace_before_args, cst.ParenthesizedWhitespace)
-            else cst.SimpleWhitespace(" ")
-        )
-        if isinstance(spacing, cst.ParenthesizedWhitespace):
-            spacing = spacing.with_changes(first_line=inner.first_line, empty_lines=[])
-        last = last.with_changes(comma=cst.Comma(whitespace_after=spacing))
-        argument = argument.with_changes(comma=cst.Comma(whitespace_after=inner.with_changes(first_line=cst.TrailingWhitespace())))
-        return call.with_changes(args=[*call.args[:-1], last, argument])
-    last = last.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")), whitespace_after_arg=cst.SimpleWhitespace(""))
-    tail = call.args[-1].whitespace_after_arg
-    return call.with_changes(args=[*call.args[:-1], last, argument.with_changes(whitespace_after_arg=tail)])
+    return append_argument(call, keyword_argument(NAME, module_rngs(context)))
 
 
 def read_seeding(node: cst.SimpleStatementLine, context: FileContext) -> Seeding | None:

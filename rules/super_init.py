@@ -8,11 +8,11 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.expressions import keyword_argument
+from ..rewriter.expressions import append_argument, keyword_argument
 from ..rewriter.read import BoundOp, Refusal, read_call
 from ..rewriter.rule import Rule
 from .module_class import is_super
-from .rngs import NAME, add_argument, class_takes_rngs, is_module_class_node
+from .rngs import NAME, class_takes_rngs, is_module_class_node
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _written_call(construct: BaseConstructor, call: cst.Call, context: FileConte
         args=[context.rewrite(argument) for argument in call.args],
     )
     if construct.base and class_takes_rngs(inference, construct.base) and inference.repository.resolve(construct.base):
-        updated = add_argument(updated, keyword_argument(NAME, cst.Name(NAME)))
+        updated = append_argument(updated, keyword_argument(NAME, cst.Name(NAME)))
     return updated
 
 
