@@ -111,11 +111,10 @@ class OptimizerModels:
             return value.storage == "parameter"
         if not isinstance(value, Instance) or value.path in _seen or not self.inference.is_module(value):
             return False
-        rows = self.inference.framework.framework.by_path.get(value.path)
-        if rows:
-            return bool(rows[0].weights)
         if self.inference.class_definition(value.path) is None:
-            return not value.path.endswith("Loss")
+            rows = self.inference.framework.framework.by_path.get(value.path)
+            # A loss's class weights are a buffer.
+            return not value.path.endswith("Loss") and (not rows or bool(rows[0].weights))
         found = [
             attribute
             for owner in self.inference.ancestors(value.path)

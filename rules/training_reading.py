@@ -195,12 +195,12 @@ class _Planner:
         return not (isinstance(value, Instance) and self.context.inference.class_definition(value.path) is not None)
 
     def _roots(self, nodes: Sequence[cst.CSTNode]) -> list[str]:
-        """The modules of known type that nodes mention."""
+        """The modules that nodes mention."""
         found: dict[str, None] = {}
         for node in nodes:
             for part in walk(node):
                 if isinstance(part, (cst.Name, cst.Attribute)):
-                    root = self.reader.models.module_root(self.scope.file, part, frozenset())
+                    root = self.reader.models.module_root(self.scope.file, part, self.reader.known)
                     if root is not None:
                         found[root] = None
         return list(found)
@@ -407,7 +407,8 @@ class _Planner:
         )  # fmt: skip
         units = {unit for group in groups for unit in group}
         others = tuple(
-            root for root in self._roots([*region.statements, loss]) if root not in units and self._may_train(root)
+            root for root in self._roots([*region.statements, loss])
+            if root not in units and root != "self" and self._may_train(root)
         )
         return Gradient(
             found, region, loss, groups, others, tuple(self.variable[group] for group in groups), adds,

@@ -205,7 +205,7 @@ class _BlockWriter:
         if body and gradient.found.line is not gradient.region.statements[0]:
             body[0] = body[0].with_changes(leading_lines=[])
         loss: Any = gradient.loss if isinstance(gradient.loss, cst.Name) else self.context.rewrite(gradient.loss)
-        loss = loss.with_changes(lpar=[], rpar=[]) if loss.lpar else loss
+        loss = loss.with_changes(lpar=[], rpar=[])
         results = [cst.Name(name) for name in gradient.region.results]
         value: Any = loss
         if results:
@@ -243,7 +243,7 @@ class _BlockWriter:
         results = _one_or_tuple([cst.Name(name) for name in region.results]) if region.results else None
         if not region.loss_needed:
             return grads if results is None else _pair(grads, results)
-        value: Any = gradient.loss
+        value: Any = gradient.loss.with_changes(lpar=[], rpar=[])
         return _pair(value if results is None else _pair(value, results, parentheses=True), grads)
 
     def _gathered(self, gradient: Gradient) -> list[Any]:

@@ -1,0 +1,82 @@
+"""Which functions run while a gradient is taken: what modules' forward methods and losses call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from ..rewriter.context import FileContext
+from ..rewriter.infer import Inference
+from ..rewriter.nodes import walk
+from .optimizer_models import own_nodes
+
+
+def is_differentiated(context: FileContext) -> bool:
+    """Whether the function being rewritten may run inside a computation that is differentiated.
+
+    By name: everything that a forward method calls, and everything called in a block in front of `backward()`.
+    """
+    functions = [node for node in context.stack if isinstance(node, cst.FunctionDef)]
+    if not functions:
+        return False
+    names = _differentiated_names(context.inference)
+    owners = [node for node in context.stack if isinstance(node, cst.ClassDef)]
+    forward = context.inference.framework.forward_methods
+    if owners and any(function.name.value in forward for function in functions):
+        return True
+    return any(function.name.value in names for function in functions)
+
+
+def _differentiated_names(inference: Inference) -> frozenset[str]:
+    """The names of all functions and methods that may be called under differentiation."""
+    known: frozenset[str] | None = inference.__dict__.get("_differentiated_names")
+    if known is not None:
+        return known
+    functions: dict[str, list[cst.FunctionDef]] = {}
+    pending: set[str] = set()
+    for module in inference.modules.values():
+        for node in walk(module):
+            if isinstance(node, cst.FunctionDef):
+                functions.setdefault(node.name.value, []).append(node)
+            if isinstance(node, (cst.IndentedBlock, cst.Module)):
+                pending |= _called_before_backward(node)
+    pending |= set(inference.framework.forward_methods)
+    reached: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name in reached or name not in functions:
+            continue
+        reached.add(name)
+        for function in functions[name]:
+            pending |= set(_called(function.body))
+    result = frozenset(reached)
+    inference.__dict__["_differentiated_names"] = result
+    return result
+
+
+def _called_before_backward(block: cst.IndentedBlock | cst.Module) -> set[str]:
+    """Names called in the statements of a block in front of its last `backward()`."""
+    names: set[str] = set()
+    pending: set[str] = set()
+    for statement in block.body:
+        if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
+            continue
+        called = set(_called(statement))
+        pending |= called
+        if isinstance(statement, cst.SimpleStatementLine) and "backward" in called:
+            names |= pending
+            pending = set()
+    return names
+
+
+def _called(node: cst.CSTNode) -> Iterator[str]:
+    """The last parts of the names of all functions called below a node, calls without gradients left out."""
+    for part in (node, *own_nodes(node)):
+        if isinstance(part, cst.Call):
+            if isinstance(part.func, cst.Name):
+                yield part.func.value
+            elif isinstance(part.func, cst.Attribute):
+                yield part.func.attr.value
+
+

@@ -1,0 +1,317 @@
+"""Where gradients stop: no-grad regions, detached arrays, frozen parameters. JAX only follows what it is asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import libcst as cst
+
+from ..rewriter.context import FileContext
+from ..rewriter.lattice import UNKNOWN, Array, Scalar, Sequence as SequenceType, Type
+from ..rewriter.names import dotted
+from ..rewriter.read import Refusal, literal
+from ..rewriter.rule import Rule
+from .differentiated import is_differentiated
+from .name_flow import effects
+
+_STOPPING = frozenset(("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"))
+_FOLLOWING = frozenset(("torch.enable_grad", "torch.autograd.enable_grad"))
+_SWITCHES = frozenset(("torch.set_grad_enabled", "torch.autograd.set_grad_enabled"))
+_REFUSED = {
+    "torch.autograd.grad": "torch.autograd.grad differentiates values that exist already; write the function and use jax.grad",
+    "torch.autograd.backward": "torch.autograd.backward on several tensors; add the losses and call backward() on the sum",
+    "torch.autograd.Function": "a custom autograd Function; write the function with jax.custom_vjp",
+    "torch.is_grad_enabled": "JAX has no global gradient mode; pass a flag instead",
+    "torch.cuda.amp.autocast": "automatic mixed precision; compute in bfloat16 by casting the inputs and parameters",
+    "torch.autocast": "automatic mixed precision; compute in bfloat16 by casting the inputs and parameters",
+    "torch.amp.autocast": "automatic mixed precision; compute in bfloat16 by casting the inputs and parameters",
+    "torch.cuda.amp.GradScaler": "loss scaling for float16 training; train in bfloat16 or float32, where it is not needed",
+    "torch.amp.GradScaler": "loss scaling for float16 training; train in bfloat16 or float32, where it is not needed",
+}
+#: What follows `.detach()` when the value leaves for the host, where it has no gradient anyway.
+_HOST = frozenset("cpu numpy item tolist".split())
+
+
+@dataclass(frozen=True)
+class GradientMode:
+    """A region in which gradients are not followed (`stops`), or are again.
+
+    kept: other context managers of the same statement; body: the region's block.
+    """
+
+    stops: bool
+    kept: tuple[cst.WithItem, ...]
+    body: cst.BaseSuite
+    api: str
+
+
+@dataclass(frozen=True)
+class Detached:
+    """An array as a constant. `in_place`: the name itself is detached."""
+
+    array: cst.BaseExpression
+    in_place: bool = False
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """A parameter, or all of a module's, frozen or thawed; `flag` None asks instead."""
+
+    target: cst.BaseExpression
+    flag: cst.BaseExpression | None
+
+
+def _mode(context: FileContext, node: cst.BaseExpression) -> tuple[str, bool] | None:
+    """The path of a gradient mode and whether it stops gradients; called or not."""
+    function = node.func if isinstance(node, cst.Call) else node
+    path = context.direct_path(function) or ""
+    if path in _STOPPING:
+        enabled = literal(node.args[0].value) if isinstance(node, cst.Call) and node.args else None
+        return path, not (path == "torch.inference_mode" and enabled is False)
+    if path in _FOLLOWING:
+        return path, False
+    if path in _SWITCHES and isinstance(node, cst.Call) and node.args:
+        return path, literal(node.args[0].value) is not True
+    return None
+
+
+def read_with(node: cst.With, context: FileContext) -> GradientMode | Refusal | None:
+    """`with torch.no_grad():`."""
+    modes = [(item, _mode(context, item.item)) for item in node.items]
+    found = [mode for _, mode in modes if mode is not None]
+    if not found:
+        return None
+    path, stops = found[-1]
+    if path in _SWITCHES and is_differentiated(context) and _is_open(node):
+        return Refusal("set_grad_enabled with a computed flag inside a function that is differentiated", node, path)
+    kept = tuple(item for item, mode in modes if mode is None)
+    return GradientMode(stops, kept, node.body, path)
+
+
+def _is_open(node: cst.With) -> bool:
+    """Whether a switch's flag is computed."""
+    for item in node.items:
+        if isinstance(item.item, cst.Call) and item.item.args and not isinstance(literal(item.item.args[0].value), bool):
+            return True
+    return False
+
+
+def write_with(construct: GradientMode, node: cst.With, context: FileContext) -> Any:
+    """The statements without the region; values that leave it are constants where a gradient would pass."""
+    context.converted(node.items[0], op="gradient_mode", api=construct.api, rule="gradients")
+    block = context.rewrite(construct.body)
+    if construct.kept:
+        items = [context.rewrite(item) for item in construct.kept]
+        items[-1] = items[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        return node.with_changes(items=items, body=block)
+    lines = [line if not isinstance(line, cst.BaseSmallStatement) else cst.SimpleStatementLine([line]) for line in block.body]
+    comment = construct.body.header.comment if isinstance(construct.body, cst.IndentedBlock) else None
+    leading = list(node.leading_lines)
+    if comment is not None:
+        leading.append(cst.EmptyLine(comment=comment))
+    if lines and hasattr(lines[0], "leading_lines"):
+        lines[0] = lines[0].with_changes(leading_lines=[*leading, *lines[0].leading_lines])
+    if construct.stops and is_differentiated(context):
+        lines += _constants(context, construct.body)
+    if isinstance(block, cst.IndentedBlock) and block.footer and lines:
+        lines = _with_footer(lines, block.footer)
+    return cst.FlattenSentinel(lines)
+
+
+def _with_footer(lines: list[Any], footer: Sequence[cst.EmptyLine]) -> list[Any]:
+    """Comments at the end of the block stay behind its last statement where there is a block to hold them."""
+    last = lines[-1]
+    body = getattr(last, "body", None)
+    if isinstance(body, cst.IndentedBlock):
+        lines[-1] = last.with_changes(body=body.with_changes(footer=[*body.footer, *footer]))
+    return lines
+
+
+def _constants(context: FileContext, body: cst.BaseSuite) -> list[Any]:
+    """`x = jax.lax.stop_gradient(x)` for what the region assigns."""
+    lines: list[Any] = []
+    names: dict[str, None] = {}
+    for statement in body.body:
+        for name in sorted(effects(statement).binds):
+            names[name] = None
+    for name in names:
+        if not _never_array(_type_of_name(context, body, name)):
+            lines += context.statements("{name} = jax.lax.stop_gradient({name})", name=cst.Name(name))
+    return lines
+
+
+def _type_of_name(context: FileContext, body: cst.CSTNode, name: str) -> Type:
+    from ..rewriter.nodes import walk
+
+    found: Type = UNKNOWN
+    for node in walk(body):
+        if isinstance(node, cst.Name) and node.value == name:
+            known = context.type_of(node)
+            found = known if known != UNKNOWN else found
+    return found
+
+
+def _never_array(value: Type) -> bool:
+    return isinstance(value, Scalar) or (isinstance(value, SequenceType) and _never_array(value.item))
+
+
+def read_decorator(node: cst.Decorator, context: FileContext) -> GradientMode | None:
+    """`@torch.no_grad()`."""
+    mode = _mode(context, node.decorator)
+    if mode is None:
+        return None
+    return GradientMode(mode[1], (), cst.IndentedBlock([]), mode[0])
+
+
+def write_decorator(construct: GradientMode, node: cst.Decorator, context: FileContext) -> Any:
+    """Nothing; what the function returns is a constant where a gradient would pass (see `write_return`)."""
+    context.converted(node, op="gradient_mode", api=construct.api, rule="gradients")
+    return cst.RemovalSentinel.REMOVE
+
+
+def read_return(node: cst.Return, context: FileContext) -> Detached | None:
+    """The result of a function without gradients that is called where gradients are followed."""
+    function = context.enclosing((cst.FunctionDef, cst.Lambda))
+    if node.value is None or not isinstance(function, cst.FunctionDef):
+        return None
+    modes = [_mode(context, decorator.decorator) for decorator in function.decorators]
+    if not any(mode is not None and mode[1] for mode in modes) or not is_differentiated(context):
+        return None
+    return None if _never_array(context.type_of(node.value)) else Detached(node.value)
+
+
+def write_return(construct: Detached, node: cst.Return, context: FileContext) -> Any:
+    """`return jax.lax.stop_gradient(value)`."""
+    value = context.expression("jax.lax.stop_gradient({value})", value=_bare(context.rewrite(construct.array)))
+    return node.with_changes(value=value)
+
+
+def _bare(value: Any) -> Any:
+    """A tuple as an argument needs its parentheses."""
+    if isinstance(value, cst.Tuple) and not value.lpar:
+        return value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    return value
+
+
+def read_call(node: cst.Call, context: FileContext) -> Detached | Trainable | Refusal | None:
+    """`x.detach()`, `p.requires_grad_(False)` and calls without a counterpart."""
+    path = context.direct_path(node.func) or ""
+    if path in _REFUSED:
+        return Refusal(_REFUSED[path], node, path)
+    if not isinstance(node.func, cst.Attribute):
+        return None
+    name, receiver = node.func.attr.value, node.func.value
+    value = context.type_of(receiver)
+    if name == "detach" and not node.args and (isinstance(value, Array) or value == UNKNOWN):
+        return None if context.inference.defines_method("detach") and value == UNKNOWN else Detached(receiver)
+    if name == "requires_grad_" and isinstance(value, Array):
+        flag = node.args[0].value if node.args else cst.Name("True")
+        if value.storage == "parameter":
+            return Trainable(receiver, flag)
+        if literal(flag) is False:
+            return Detached(receiver)
+        return Refusal(_INPUT_REASON, node, "Tensor.requires_grad_")
+    return None
+
+
+_INPUT_REASON = (
+    "gradients with respect to an input; write the computation as a function of it and use jax.grad"
+)
+
+
+def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
+    """`jax.lax.stop_gradient(x)`, just `x` on its way to the host, or the helper that freezes."""
+    if isinstance(construct, Trainable):
+        context.converted(node, op="requires_grad", api="Tensor.requires_grad_", rule="gradients")
+        return context.expression(
+            "helpers.requires_grad_({target}, {flag})",
+            target=context.rewrite(construct.target), flag=context.rewrite(construct.flag))  # fmt: skip
+    context.converted(node, op="stop_gradient", api="Tensor.detach", rule="gradients")
+    array = context.rewrite(construct.array)
+    if _goes_to_host(context):
+        return array
+    return context.expression("jax.lax.stop_gradient({array})", array=_bare(array))
+
+
+def _goes_to_host(context: FileContext) -> bool:
+    """Whether the value is converted at once: `x.detach().cpu().numpy()`."""
+    if len(context.stack) < 3:
+        return False
+    attribute, call = context.stack[-2], context.stack[-3]
+    return isinstance(attribute, cst.Attribute) and attribute.attr.value in _HOST and isinstance(call, cst.Call)
+
+
+def read_statement(node: cst.SimpleStatementLine, context: FileContext) -> Any:
+    """`torch.set_grad_enabled(False)`, `h.detach_()`, `p.requires_grad = False`."""
+    if len(node.body) != 1:
+        return None
+    small = node.body[0]
+    if isinstance(small, cst.Expr) and isinstance(small.value, cst.Call):
+        mode = _mode(context, small.value)
+        if mode is not None and mode[0] in _SWITCHES:
+            return GradientMode(mode[1], (), cst.IndentedBlock([]), mode[0])
+        function = small.value.func
+        if isinstance(function, cst.Attribute) and function.attr.value == "detach_" and dotted(function.value):
+            return Detached(function.value, in_place=True)
+    if isinstance(small, cst.Assign) and len(small.targets) == 1:
+        target = small.targets[0].target
+        if isinstance(target, cst.Attribute) and target.attr.value == "requires_grad":
+            return _assigned_flag(target, small, context)
+    return None
+
+
+def _assigned_flag(target: cst.Attribute, small: cst.Assign, context: FileContext) -> Any:
+    value = context.type_of(target.value)
+    if isinstance(value, Array) and value.storage != "parameter" and value.storage != "buffer":
+        return None if literal(small.value) is False else Refusal(_INPUT_REASON, small, "Tensor.requires_grad")
+    return Trainable(target.value, small.value)
+
+
+def write_statement(construct: Any, node: cst.SimpleStatementLine, context: FileContext) -> Any:
+    """The statement's counterpart, or nothing."""
+    if isinstance(construct, GradientMode):
+        context.converted(node.body[0], op="gradient_mode", api=construct.api, rule="gradients")
+        return cst.RemovalSentinel.REMOVE
+    if isinstance(construct, Detached):
+        context.converted(node.body[0], op="stop_gradient", api="Tensor.detach_", rule="gradients")
+        target = context.rewrite(construct.array)
+        value = context.expression("jax.lax.stop_gradient({array})", array=target)
+        return node.with_changes(body=[cst.Assign([cst.AssignTarget(target)], value)])
+    context.converted(node.body[0], op="requires_grad", api="Tensor.requires_grad", rule="gradients")
+    call = context.expression(
+        "helpers.requires_grad_({target}, {flag})",
+        target=context.rewrite(construct.target), flag=context.rewrite(construct.flag))  # fmt: skip
+    return node.with_changes(body=[cst.Expr(call)])
+
+
+def read_flag(node: cst.Attribute, context: FileContext) -> Trainable | Refusal | None:
+    """`p.requires_grad` of a parameter."""
+    if node.attr.value != "requires_grad":
+        return None
+    parent = context.stack[-2] if len(context.stack) > 1 else None
+    value = context.type_of(node.value)
+    if isinstance(parent, cst.AssignTarget) or not (isinstance(value, Array) or value == UNKNOWN):
+        return None
+    if isinstance(value, Array) and value.storage == "parameter":
+        return Trainable(node.value, None)
+    return Refusal(
+        "whether an array requires a gradient is not known in JAX; parameters say so with isinstance(p, nnx.Param)", node,
+        "Tensor.requires_grad")  # fmt: skip
+
+
+def write_flag(construct: Trainable, node: cst.Attribute, context: FileContext) -> Any:
+    """The helper's answer."""
+    context.converted(node, op="requires_grad", api="Tensor.requires_grad", rule="gradients")
+    return context.expression("helpers.requires_grad({target})", target=context.rewrite(construct.target))
+
+
+RULES = (
+    Rule("no_grad", (cst.With,), {"torch": read_with}, {"jax": write_with}, order=20),
+    Rule("no_grad_function", (cst.Decorator,), {"torch": read_decorator}, {"jax": write_decorator}, order=20),
+    Rule("no_grad_result", (cst.Return,), {"torch": read_return}, {"jax": write_return}, order=20),
+    Rule("detach", (cst.Call,), {"torch": read_call}, {"jax": write_call}, order=25),
+    Rule("gradient_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=15),
+    Rule("requires_grad", (cst.Attribute,), {"torch": read_flag}, {"jax": write_flag}, order=25),
+)
