@@ -47,7 +47,7 @@ def __getattr__(name: str) -> Any:
 
 
 class _CallablePackage(ModuleType):
-    """Importing this package binds `ivy_convert.verify` to it in place of the function of that name: it must be callable."""
+    """Importing this package rebinds `ivy_convert.verify`, a function of the public API, to it: it is callable too."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Comparison:
         from .harness import verify

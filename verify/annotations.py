@@ -7,6 +7,7 @@ a size each, the same wherever the name stands.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import re
 from typing import Any
@@ -53,7 +54,7 @@ def _annotated(module: str) -> bool:
 
 def _arrays(function: Any) -> list[np.ndarray] | None:
     sizes: dict[str, int] = {}
-    arrays = []
+    arrays: list[np.ndarray] = []
     source = {name: str(note) for name, note in _annotations(function).items()}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.default is not parameter.empty or parameter.kind in (

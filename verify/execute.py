@@ -19,7 +19,7 @@ from .gather import time_limit
 from .noise import NoiseStream, fixed_normal
 from .problems import WeightMismatch
 from .transfer import State, WeightRoute, route
-from .values import ArrayStore, Decoder, Encoder, Json, map_arrays
+from .values import ArrayStore, Decoder, Encoder, Json, array_leaves, map_arrays
 
 TRAINING_STEPS = 20
 LEARNING_RATES = (1e-2, 1e-3, 1e-4)
@@ -205,7 +205,7 @@ def measure(case: Case, modules: Sequence[str], seconds: float, rate: float | No
     rate: the learning rate the original found; None on the original's side.
     """
     results = ArrayStore()
-    measured: Json = {"stages": {}}
+    measured: Json = {"stages": {}, "differentiable": case.adapter.has_gradients}
 
     def stage(name: str, run: Callable[[], Json]) -> None:
         try:
@@ -263,8 +263,9 @@ def _call(case: Case, encode: Encoder, modules: Sequence[str], cut: bool) -> Jso
                 outcome["result"] = encode(function(*args, **kwargs))
         except _EnoughSteps:
             outcome["cut"] = True
-    after = [case.adapter.to_numpy(leaf) for leaf in given]
-    changed = [i for i, (old, new) in enumerate(zip(before, after)) if not np.array_equal(old, new, equal_nan=_float(old))]
+    after = [np.array(case.adapter.to_numpy(leaf)) for leaf in given]
+    pairs = enumerate(zip(before, after))
+    changed = [index for index, (old, new) in pairs if not np.array_equal(old, new, equal_nan=_float(old))]
     final = snapshot or case.weights.current()
     outcome |= {"steps": len(steps), "changed": changed, "weights": encode(final)}
     outcome["changed_values"] = [encode(after[index]) for index in changed]
@@ -304,16 +305,10 @@ def _program(case: Case, function: Any, module: Any, args: Any, kwargs: Any) -> 
         following = iter(inputs)
         new_args, new_kwargs = map_arrays((list(args), dict(kwargs)), case.adapter.is_float, lambda _: next(following))
         called = function if module is None else live
-        outputs = _result_leaves(case.adapter, called(*new_args, **new_kwargs))
+        outputs = array_leaves(called(*new_args, **new_kwargs), case.adapter.is_array)
         return [leaf for leaf in outputs if case.adapter.is_float(leaf)]
 
     return program
-
-
-def _result_leaves(adapter: Adapter, value: Any) -> list[Any]:
-    from .values import array_leaves
-
-    return array_leaves(value, adapter.is_array)
 
 
 def _float_inputs(case: Case, args: Any, kwargs: Any) -> list[Any]:

@@ -22,7 +22,11 @@ from .values import Json
 
 SECONDS_PER_STAGE = 120.0
 # Packages that belong to a framework and must not be needed after a conversion away from it.
-PACKAGES = {"torch": ("torch", "torchvision", "torchaudio"), "tensorflow": ("tensorflow", "keras"), "jax": ("jax", "flax", "optax")}
+PACKAGES = {
+    "torch": ("torch", "torchvision", "torchaudio"),
+    "tensorflow": ("tensorflow", "keras"),
+    "jax": ("jax", "flax", "optax"),
+}
 
 
 def verify(
@@ -61,7 +65,9 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="ivy-verify-") as name:
         folder = Path(name).resolve()
         run = _Run(
-            Side(working_copy(theirs, folder / "original", theirs.path.name), source, original_python or sys.executable),
+            Side(
+                working_copy(theirs, folder / "original", theirs.path.name), source, original_python or sys.executable
+            ),
             Side(
                 working_copy(ours, folder / "converted", theirs.path.name),
                 target,
@@ -92,7 +98,9 @@ class _Run:
         recorded, notes = self._record(inputs)
         cases = [case for case in recorded["cases"] if self._wanted(case["qualname"])]
         refused = {name: why for name, why in recorded["refused"].items() if self._wanted(name.partition(":")[2])}
-        stages += self._cases(recorded["cases"], [index for index, case in enumerate(recorded["cases"]) if case in cases])
+        stages += self._cases(
+            recorded["cases"], [index for index, case in enumerate(recorded["cases"]) if case in cases]
+        )
         have = {case["subject"] for case in cases}
         stages += [
             StageResult("forward", name, "skipped", reason=f"could not be recorded: {why}")
@@ -241,11 +249,13 @@ class _Run:
         if not file.exists():
             return [StageResult("tests", subject, "failed", reason=ended.problem)]
         content = json.loads(file.read_text("utf-8"))
-        wrong = {name: content["outcomes"].get(name, "was not run") for name in passed}
+        after = content["outcomes"]
+        # a file that cannot be imported has one outcome for all its tests
+        wrong = {name: after.get(name, after.get(name.partition("::")[0], "was not run")) for name in passed}
         wrong = {name: outcome for name, outcome in wrong.items() if outcome != "passed"}
         reason = f"{len(passed) - len(wrong)} of {len(passed)} pass"
         if wrong:
-            reason += "; " + "; ".join(f"{name} {outcome}" for name, outcome in list(wrong.items())[:10])
+            reason += "; " + "; ".join(f"{name} {outcome}" for name, outcome in list(wrong.items())[:5])
         if content["remark"]:
             reason += f"; {content['remark']}"
         return [StageResult("tests", subject, "failed" if wrong else "passed", reason=reason)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def _rows(framework: str) -> Iterator[tuple[str, Any]]:
             yield from (yaml.safe_load(path.read_text("utf-8")) or {}).items()
 
 
-@lru_cache(maxsize=None)
+@cache
 def layer_weights(framework: str) -> dict[type, tuple[LayerWeights, ...]]:
     """Layer class -> its rows, for the classes of `framework` that are installed and have rows with weights."""
     found: dict[type, tuple[LayerWeights, ...]] = {}

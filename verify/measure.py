@@ -58,7 +58,7 @@ def leaves(encoded: Json, store: ArrayStore, path: str = "") -> dict[str, Leaf]:
     if isinstance(encoded, list):
         return _merged((f"{path}[{index}]", item) for index, item in enumerate(encoded))(store)
     if isinstance(encoded, dict):
-        kind = encoded["$"] if "$" in encoded else None
+        kind = encoded.get("$")
         if kind in ("tuple", "set", "slice"):
             return leaves(encoded["items"], store, path)
         if kind == "dict":
@@ -69,7 +69,7 @@ def leaves(encoded: Json, store: ArrayStore, path: str = "") -> dict[str, Leaf]:
             return {path: Leaf(array, half)}
         if kind == "float":
             return {path: Leaf(np.array(float(encoded["value"])))}
-        return {path: Leaf({key: item for key, item in encoded.items()})}
+        return {path: Leaf(dict(encoded))}
     if isinstance(encoded, (bool, int, float)):
         return {path: Leaf(np.array(encoded))}
     return {path: Leaf(encoded)}
@@ -121,10 +121,13 @@ def _kind(array: np.ndarray) -> str:
 
 
 def _plain_distance(one: Any, other: Any) -> tuple[float, str]:
-    opaque = [isinstance(item, dict) and item.get("$") in ("opaque", "name", "device", "dtype") for item in (one, other)]
-    if any(opaque) or one == other:
+    if _not_compared(one) or _not_compared(other) or one == other:
         return 0.0, ""
     return math.inf, f"{_short(one)} has become {_short(other)}"
+
+
+def _not_compared(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("$") in ("opaque", "name", "device", "dtype")
 
 
 def _short(value: Any) -> str:

@@ -200,5 +200,3 @@ def write_recording(folder: Path, recorder: Recorder, outcomes: dict[str, str], 
     if recorder.script:
         text = text.replace('"__main__:', f'"{recorder.script}:')
     (folder / "cases.json").write_text(text, "utf-8")
-
-

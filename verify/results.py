@@ -20,14 +20,16 @@ class Measured:
 
     stages: Json
     store: ArrayStore
+    differentiable: bool
 
     @staticmethod
     def load(folder: Path | None, index: int) -> Measured | None:
         """None where the worker did not get that far."""
         if folder is None or not (folder / f"{index}.json").exists():
             return None
-        stages = json.loads((folder / f"{index}.json").read_text("utf-8"))["stages"]
-        return Measured(stages, ArrayStore.load(folder / f"{index}.npz"))
+        measured = json.loads((folder / f"{index}.json").read_text("utf-8"))
+        store = ArrayStore.load(folder / f"{index}.npz")
+        return Measured(measured["stages"], store, measured["differentiable"])
 
     def part(self, stage: str, key: str) -> dict[str, Leaf] | None:
         """One result of a stage as leaves, None where the stage failed or has no such result."""
@@ -44,13 +46,16 @@ class Runs:
     original_double: Measured | None
     converted_double: Measured | None
 
-    def judge(self, name: Stage, stage: str, key: str, only: Callable[[str], bool] = lambda path: True) -> Verdict | None:
+    def judge(
+        self, name: Stage, stage: str, key: str, only: Callable[[str], bool] = lambda path: True
+    ) -> Verdict | None:
         """Compare one result; None where the original has none. Both double runs must have it to count."""
         runs = (self.original, self.converted, self.original_double, self.converted_double)
         parts = [None if run is None else run.part(stage, key) for run in runs]
         if parts[0] is None or parts[1] is None:
             return None
-        if key == "weights":  # what only one framework keeps, such as a counter of batches, was left out of the transfer
+        if key == "weights":
+            # what only one framework keeps, such as a counter of batches, was left out of the transfer
             both = set(parts[0]) & set(parts[1])
             parts = [None if part is None else {p: leaf for p, leaf in part.items() if p in both} for part in parts]
         kept = [None if part is None else {p: leaf for p, leaf in part.items() if only(p)} for part in parts]
@@ -61,7 +66,8 @@ def results_of_case(case: Json, runs: Runs, crash: str) -> list[StageResult]:
     """The stages of one case."""
     if case["kind"] == "function":
         return _function_results(case["subject"], runs, crash)
-    results = [_module_stage(case, runs, crash, "forward", ("forward", "forward in training mode"), ("result", "weights"))]
+    modes = ("forward", "forward in training mode")
+    results = [_module_stage(case, runs, crash, "forward", modes, ("result", "weights"))]
     if "gradients" in runs.original.stages:
         if runs.original.stages["gradients"].get("none"):
             results.append(_skipped("gradients", case["subject"], "the original's outputs carry no gradient"))
@@ -79,6 +85,8 @@ def _skipped(name: Stage, subject: str, reason: str) -> StageResult:
 def _module_stage(
     case: Json, runs: Runs, crash: str, name: Stage, stages: Sequence[str], keys: Sequence[str]
 ) -> StageResult:
+    if name != "forward" and runs.converted is not None and not runs.converted.differentiable:
+        return _skipped(name, case["subject"], "the converted code's framework has no gradients")
     verdicts: list[Verdict] = []
     skipped = ""
     for stage in stages:
@@ -200,6 +208,5 @@ def merged(results: Iterable[StageResult]) -> list[StageResult]:
         groups.setdefault((result.name, result.subject), []).append(result)
     order = {"skipped": 0, "passed": 1, "failed": 2}
     return [
-        max(group, key=lambda result: (order[result.status], result.largest_error or 0.0))
-        for group in groups.values()
+        max(group, key=lambda result: (order[result.status], result.largest_error or 0.0)) for group in groups.values()
     ]

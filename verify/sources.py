@@ -60,7 +60,7 @@ def locate(place: Any) -> CodeBase:
         return _of_folder(path) if path.is_dir() else _of_file(path)
     target = place if inspect.ismodule(place) or inspect.isclass(place) or inspect.isroutine(place) else type(place)
     try:
-        file = inspect.getsourcefile(inspect.unwrap(target))
+        file = inspect.getsourcefile(inspect.unwrap(target))  # type: ignore[arg-type]
     except TypeError:
         file = None
     if file is None or not Path(file).exists():

@@ -75,9 +75,7 @@ def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, skip: int) -> Signa
     if arguments.vararg:
         found.append(("star", arguments.vararg.arg, ""))
     keyword_only = zip(arguments.kwonlyargs, arguments.kw_defaults)
-    found += [
-        ("keyword", arg.arg, _default(value)) for arg, value in keyword_only if arg.arg not in ADDED_PARAMETERS
-    ]
+    found += [("keyword", arg.arg, _default(value)) for arg, value in keyword_only if arg.arg not in ADDED_PARAMETERS]
     if arguments.kwarg:
         found.append(("double star", arguments.kwarg.arg, ""))
     return Signature(tuple(found))

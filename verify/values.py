@@ -303,8 +303,8 @@ def map_arrays(value: Any, is_array: Callable[[Any], bool], change: Callable[[An
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     if type(value) is list:
         return [map_arrays(item, is_array, change) for item in value]
-    if isinstance(value, Mapping) and type(value).__init__ is dict.__init__:
-        return type(value)({key: map_arrays(item, is_array, change) for key, item in value.items()})
+    if type(value) is dict:
+        return {key: map_arrays(item, is_array, change) for key, item in value.items()}
     return value
 
 
@@ -324,7 +324,7 @@ def array_leaves(value: Any, is_array: Callable[[Any], bool]) -> list[Any]:
 def accepts_keyword(function: Any, name: str) -> bool:
     """Whether a function or class takes the keyword argument `name`."""
     # a metaclass may hide the constructor's signature
-    called = function.__init__ if isinstance(function, type) else function
+    called = getattr(function, "__init__", function) if isinstance(function, type) else function
     try:
         parameters = inspect.signature(called).parameters.values()
     except (TypeError, ValueError):

@@ -85,7 +85,7 @@ def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 def _safetensors() -> Any:
     try:
-        import safetensors.numpy
+        import safetensors.numpy  # type: ignore[import-not-found]
     except ImportError as error:
         raise VerifyError(".safetensors files need the package safetensors: pip install safetensors") from error
     return safetensors.numpy

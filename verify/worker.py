@@ -32,7 +32,8 @@ class Absent(importlib.abc.MetaPathFinder):
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
         """Refuse the named packages and everything in them."""
         if fullname.partition(".")[0] in self.packages:
-            raise ModuleNotFoundError(f"No module named {fullname!r} (the converted code must not need it)", name=fullname)
+            message = f"No module named {fullname!r} (the converted code must not need it)"
+            raise ModuleNotFoundError(message, name=fullname)
 
 
 def main(job_file: str) -> None:

@@ -13,6 +13,7 @@ from ivy_convert.verify.process import Side, run_worker
 PAIRS = Path(__file__).parent / "pairs"
 NET = PAIRS / "net"
 
+
 @pytest.fixture(scope="module")
 def right() -> Comparison:
     return verify(NET / "net.py", NET / "net_jax.py", inputs=NET / "inputs.py")
@@ -84,7 +85,15 @@ def test_worker_is_stopped_at_its_timeout(tmp_path: Path) -> None:
     inputs.write_text("inputs = {'f': (1,)}\n")
     side = Side(locate(tmp_path / "slow.py"), "numpy")
     ended = run_worker(
-        side, tmp_path / "out", "cpu", 3.0, task="record", modules={"slow": str(tmp_path / "slow.py")},
-        folder=str(tmp_path), inputs=str(inputs), tests=[], seconds=60,
+        side,
+        tmp_path / "out",
+        "cpu",
+        3.0,
+        task="record",
+        modules={"slow": str(tmp_path / "slow.py")},
+        folder=str(tmp_path),
+        inputs=str(inputs),
+        tests=[],
+        seconds=60,
     )
     assert ended.crashed and "stopped after 3 s" in ended.problem

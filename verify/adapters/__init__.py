@@ -22,7 +22,7 @@ def load_adapter(framework: str) -> Adapter:
     """The adapter of a framework; VerifyError where the framework is not installed or not known."""
     if framework not in ADAPTERS:
         raise VerifyError(f"no framework {framework!r}; known: {', '.join(sorted(ADAPTERS))}")
-    module, file, name = ADAPTERS[framework]
+    _, file, name = ADAPTERS[framework]
     try:
         return getattr(importlib.import_module(f".{file}", __name__), name)()
     except ModuleNotFoundError as error:

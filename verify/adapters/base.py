@@ -144,7 +144,11 @@ class Adapter:
         yield
 
     def gradients(
-        self, program: Program, module: Any, arrays: Sequence[Any], weights: Callable[[int, tuple[int, ...]], np.ndarray]
+        self,
+        program: Program,
+        module: Any,
+        arrays: Sequence[Any],
+        weights: Callable[[int, tuple[int, ...]], np.ndarray],
     ) -> tuple[dict[str, np.ndarray], list[np.ndarray]] | None:
         """Gradients of the weighted sum of the outputs: by parameter name, and by input. None: no gradient."""
         return None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import pkgutil
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,6 +25,7 @@ from ..values import array_leaves
 from .base import Adapter, Program, SubmoduleCall, replaced, with_rngs
 from .jax_noise import noise_replacements
 
+HELPERS = Path(__file__).resolve().parents[2] / "api_maps" / "jax" / "helpers"
 # Layer classes that hold a probability under another name than Dropout's.
 _DROPOUT_ATTRIBUTES = ("p", "rate")
 _INNER_DROPOUT = ("MultiheadAttention", "MultiHeadAttention", "RNN", "LSTM", "GRU")
@@ -45,10 +47,10 @@ class JaxAdapter(Adapter):
         try:
             return str(jax.devices()[0].platform)
         except RuntimeError as error:
-            platform = os.environ.get("JAX_PLATFORMS", device)
+            looked_for, extra = os.environ.get("JAX_PLATFORMS", device), "cuda13" if device == "cuda" else device
             raise VerifyError(
-                f"device {device}: JAX finds no platform {platform!r}. Install jax[{'cuda13' if device == 'cuda' else device}] "
-                f"on a machine that has one, or verify on the CPU ({str(error).splitlines()[0]})"
+                f"device {device}: JAX finds no platform {looked_for!r}. Install jax[{extra}] on a machine that has "
+                f"one, or verify on the CPU ({str(error).splitlines()[0]})"
             ) from error
 
     def to_numpy(self, value: Any) -> np.ndarray | None:
@@ -64,7 +66,7 @@ class JaxAdapter(Adapter):
 
     def dtype_name(self, value: Any) -> str | None:
         """`jnp.float32` and `np.dtype("float32")` are `float32`."""
-        if isinstance(value, np.dtype) or isinstance(value, type) and issubclass(value, np.generic):
+        if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
             return np.dtype(value).name
         return np.dtype(value.dtype).name if type(value).__name__ == "_ScalarMeta" else None
 
@@ -96,10 +98,10 @@ class JaxAdapter(Adapter):
     def foreign(self, qualified: str) -> Any:
         """The helper of the same name: in the converted code's own helper module, else in this package."""
         bare = qualified.rpartition(":")[2]
-        for module in [*_copied_helpers(), *_packaged_helpers()]:
+        for module in [*_copied_helpers(), *_packaged_helper(bare)]:
             if hasattr(module, bare):
                 return getattr(module, bare)
-        raise LookupError(qualified)
+        raise LookupError(f"{qualified} has no counterpart in the converted code")
 
     def is_module(self, value: Any) -> bool:
         """Instances of nnx.Module."""
@@ -199,7 +201,7 @@ class JaxAdapter(Adapter):
         def wrapped(method: Any) -> Any:
             def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
                 name = names.get(id(layer))
-                if name is None or running and running[-1] == name:
+                if name is None or (running and running[-1] == name):
                     return method(layer, *args, **kwargs)
                 inputs, caller = leaves((args, kwargs)), running[-1] if running else ""
                 running.append(name)
@@ -217,7 +219,11 @@ class JaxAdapter(Adapter):
             yield
 
     def gradients(
-        self, program: Program, module: Any, arrays: Sequence[Any], weights: Callable[[int, tuple[int, ...]], np.ndarray]
+        self,
+        program: Program,
+        module: Any,
+        arrays: Sequence[Any],
+        weights: Callable[[int, tuple[int, ...]], np.ndarray],
     ) -> tuple[dict[str, np.ndarray], list[np.ndarray]] | None:
         """By parameter path; the module itself is left as it was."""
         graph, parameters, rest = (None, {}, None) if module is None else nnx.split(module, nnx.Param, ...)
@@ -300,7 +306,9 @@ def _copied_helpers() -> list[Any]:
     return [module for name, module in list(sys.modules.items()) if name.rpartition(".")[2] == "ivy_helpers"]
 
 
-def _packaged_helpers() -> Iterator[Any]:
-    helpers = importlib.import_module("ivy_convert.api_maps.jax.helpers")
-    for entry in pkgutil.iter_modules(helpers.__path__):
-        yield importlib.import_module(f"{helpers.__name__}.{entry.name}")
+def _packaged_helper(name: str) -> list[Any]:
+    """The helper file of this package that defines the name; the others are not imported."""
+    defined = re.compile(rf"^(class|def) {re.escape(name)}\b", re.MULTILINE)
+    files = sorted(HELPERS.glob("*.py"))
+    home = next((file.stem for file in files if defined.search(file.read_text("utf-8"))), None)
+    return [] if home is None else [importlib.import_module(f"ivy_convert.api_maps.jax.helpers.{home}")]

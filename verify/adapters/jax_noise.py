@@ -34,9 +34,7 @@ def _floats(stream: NoiseStream) -> list[Any]:
     def gumbel(key: Any, shape: Any = (), dtype: Any = float, **_: Any) -> Any:
         return jnp.asarray(-np.log(stream.exponential(_shape(shape))), dtype)
 
-    def truncated_normal(
-        key: Any, lower: Any, upper: Any, shape: Any = None, dtype: Any = float, **_: Any
-    ) -> Any:
+    def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype: Any = float, **_: Any) -> Any:
         low, high = math.erf(float(lower) / math.sqrt(2)), math.erf(float(upper) / math.sqrt(2))
         drawn = jnp.asarray(stream.uniform(_shape(shape)) * (high - low) + low, dtype)
         return jnp.clip(math.sqrt(2) * jax.lax.erf_inv(drawn), lower, upper)
@@ -56,9 +54,7 @@ def _choices(stream: NoiseStream) -> list[Any]:
             return jnp.asarray(stream.permutation(int(x)))
         return jnp.take(jnp.asarray(x), stream.permutation(x.shape[axis]), axis=axis)
 
-    def categorical(
-        key: Any, logits: Any, axis: int = -1, shape: Any = None, replace: bool = True, **_: Any
-    ) -> Any:
+    def categorical(key: Any, logits: Any, axis: int = -1, shape: Any = None, replace: bool = True, **_: Any) -> Any:
         # the categories last, one row of draws for each leading index, as torch.multinomial has them
         table = jnp.moveaxis(jnp.asarray(logits), axis, -1)
         batch = table.shape[:-1]

@@ -197,14 +197,18 @@ class TorchAdapter(Adapter):
                 handle.remove()
 
     def gradients(
-        self, program: Program, module: Any, arrays: Sequence[Any], weights: Callable[[int, tuple[int, ...]], np.ndarray]
+        self,
+        program: Program,
+        module: Any,
+        arrays: Sequence[Any],
+        weights: Callable[[int, tuple[int, ...]], np.ndarray],
     ) -> tuple[dict[str, np.ndarray], list[np.ndarray]] | None:
         """None where no output depends on a parameter or input by differentiable operations."""
         leaves = [array.detach().clone().requires_grad_() for array in arrays]
         parameters = {} if module is None else {n: p for n, p in module.named_parameters() if p.requires_grad}
         # a clone, since a program may change its input in place and a leaf forbids that
-        outputs = [out for out in program(module, [leaf.clone() for leaf in leaves]) if out.requires_grad]
-        if not outputs:
+        outputs = program(module, [leaf.clone() for leaf in leaves])
+        if not any(out.requires_grad for out in outputs):
             return None
         kept = [
             (out * torch.as_tensor(weights(index, tuple(out.shape)), dtype=out.dtype, device=out.device)).sum()
@@ -234,7 +238,7 @@ class TorchAdapter(Adapter):
         for _ in range(steps):
             before_step()
             optimizer.zero_grad()
-            outputs = [out for out in program(module, [array.clone() for array in arrays]) if out.requires_grad]
+            outputs = program(module, [array.clone() for array in arrays])
             parts = [
                 (out - torch.as_tensor(targets(index, tuple(out.shape)), dtype=out.dtype, device=out.device))
                 .square()

@@ -69,9 +69,7 @@ def _creation(stream: NoiseStream) -> list[tuple[Any, str, Any]]:
             return _make(drawn * std + mean, options, torch.get_default_dtype())
         return _like(drawn, tensors[0]) * std + mean
 
-    def multinomial(
-        input: torch.Tensor, num_samples: int, replacement: bool = False, **_: Any
-    ) -> torch.Tensor:
+    def multinomial(input: torch.Tensor, num_samples: int, replacement: bool = False, **_: Any) -> torch.Tensor:
         with np.errstate(divide="ignore"):
             logits = np.log(input.detach().cpu().double().numpy())
         return torch.as_tensor(stream.categorical(logits, num_samples, replacement)).to(input.device)
@@ -123,9 +121,7 @@ def _dropout(stream: NoiseStream) -> list[tuple[Any, str, Any]]:
             return input * 0
         return input * _like(stream.uniform(shape) < 1 - p, input) / (1 - p)
 
-    def dropout(
-        input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-    ) -> torch.Tensor:
+    def dropout(input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> torch.Tensor:
         return masked(input, p, training, tuple(input.shape))
 
     def channels(batched_rank: int) -> Callable[..., torch.Tensor]:
