@@ -185,10 +185,10 @@ def load_state_dict(module: nnx.Module, state: Mapping[str, Any], strict: bool =
     missing = [name for name in own if name not in state]
     unexpected = [name for name in state if name not in own]
     errors = []
-    if strict and unexpected:
-        errors.append(f"Unexpected key(s) in state_dict: {quoted(unexpected)}. ")
     if strict and missing:
         errors.append(f"Missing key(s) in state_dict: {quoted(missing)}. ")
+    if strict and unexpected:
+        errors.append(f"Unexpected key(s) in state_dict: {quoted(unexpected)}. ")
     for name, variable in own.items():
         if name in state and tuple(np.shape(state[name])) != tuple(variable.shape):
             errors.append(

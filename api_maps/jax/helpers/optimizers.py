@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 
@@ -26,7 +27,10 @@ def with_weight_decay(weight_decay: Any, maximize: bool, *steps: Any) -> optax.G
 
 def bias_correction(beta: Any, count: jax.Array) -> jax.Array:
     """`1 - beta ** count`, without the cancellation of the direct formula in float32."""
-    return -jnp.expm1(count * jnp.log(beta))
+    if is_zero(beta):
+        return jnp.ones(())
+    # The logarithm of a Python number in full precision: float32(0.999) is off by 1e-5 of 1 - 0.999.
+    return -jnp.expm1(count * (jnp.log(beta) if isinstance(beta, jax.Array) else float(np.log(beta))))
 
 
 class DampedMomentumState(NamedTuple):
