@@ -14,7 +14,7 @@ import libcst as cst
 from .evidence import all_parameters
 from .infer import Inference
 from .lattice import UNKNOWN, Array, Instance, Method, Reference, Type
-from .liveness import Liveness, captured_names, names_read, target_names
+from .liveness import Liveness, block_statements, captured_names, names_read, target_names
 from .names import Definition, dotted
 from .nodes import children
 from .storage import NOWHERE, AliasFacts, Environment, Storage, StorageEvaluator, Storages, Summary, root_name
@@ -49,7 +49,7 @@ class FunctionAliases(StorageEvaluator):
 
     def _suite(self, suite: cst.CSTNode | None) -> None:
         if suite is not None:
-            self._block(suite.body)  # type: ignore[attr-defined]
+            self._block(block_statements(suite))
 
     def _statement(self, node: cst.CSTNode) -> None:
         match node:
@@ -486,7 +486,7 @@ def bound_names(body: Iterable[cst.CSTNode]) -> Iterable[str]:
         for part in ("body", "orelse", "finalbody", "handlers", "cases"):
             inner = getattr(node, part, None)
             if isinstance(inner, cst.CSTNode):
-                inner = [inner]
+                inner = [inner] if isinstance(inner, cst.If) else block_statements(inner)
             if isinstance(inner, (list, tuple)) and not isinstance(node, (cst.FunctionDef, cst.ClassDef)):
                 yield from bound_names(inner)
 

@@ -50,6 +50,13 @@ def target_reads(target: cst.CSTNode) -> Names:
     return names_read(target)
 
 
+def block_statements(suite: cst.CSTNode) -> Sequence[cst.CSTNode]:
+    """The statements of a block, or of the block of an `else` or `finally`."""
+    if isinstance(suite, (cst.Else, cst.Finally)):
+        suite = suite.body
+    return suite.body  # type: ignore[attr-defined, no-any-return]
+
+
 def captured_names(body: cst.CSTNode) -> Names:
     """Names that functions defined inside a body may read whenever they are called."""
     found = _NONE
@@ -82,7 +89,7 @@ class Liveness:
         return out
 
     def _suite(self, suite: cst.CSTNode | None, out: Names) -> Names:
-        return out if suite is None else self._block(suite.body, out)  # type: ignore[attr-defined]
+        return out if suite is None else self._block(block_statements(suite), out)
 
     def _statement(self, node: cst.CSTNode, out: Names) -> Names:
         if isinstance(node, cst.SimpleStatementLine):

@@ -28,6 +28,7 @@ from .places import (
     describe,
     find_place,
     index_kind,
+    reads_shared,
     surroundings,
     with_update,
     without_wrappers,
@@ -142,6 +143,10 @@ def _check(place: Place, calls: tuple[MutatingCall, ...], node: Any, context: Fi
             return Refusal(f"{what} {reason}: store with {describe(subscript)} = ... instead", calls[-1].node, calls[-1].api)
     if not isinstance(node, cst.Expr) and (place.kind != "name" or place.indices):
         return Refusal(f"{what} changes an array within a larger statement; give it a line of its own", calls[-1].node)
+    later = [argument.value for call in calls[1:] for argument in call.node.args if argument.value is not call.array]
+    reader = reads_shared(place, later, calls[-1].node, context)
+    if reader is not None:
+        return Refusal(f"{what} reads {reader} while it changes; split the chain of calls", calls[-1].node, calls[-1].api)
     return check_sharing(place, context, calls[-1].node, what)
 
 
@@ -195,6 +200,10 @@ def _stays_in_expression(place: Place, node: cst.Call, context: FileContext) -> 
     bound = [found for target in getattr(statement, "targets", ()) for found in target_names(target.target)]
     if uses - bound.count(name) > 1 or isinstance(statement, cst.AugAssign) and name in target_names(statement.target):
         return f" that uses {name} again{own_line}"
+    others = [part for part in walk(statement) if isinstance(part, cst.Name) and part.value != name]
+    reader = reads_shared(place, others, node, context)
+    if reader is not None:
+        return f" that also reads {reader}, which may share its memory{own_line}"
     return f" and {name} is used later{own_line}" if _read_later(name, statement, context) else ""
 
 

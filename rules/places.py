@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import libcst as cst
@@ -288,6 +289,17 @@ def check_sharing(place: Place, context: FileContext, node: cst.CSTNode, what: s
             refusal = _check_caller(str(storage.site), where.function, analysis, context, node, what)
             if refusal is not None:
                 return refusal
+    return None
+
+
+def reads_shared(place: Place, parts: Iterable[cst.CSTNode], node: cst.CSTNode, context: FileContext) -> str | None:
+    """A name below `parts` that may share memory with the place, as the statement of `node` begins."""
+    analysis, where = surroundings(context, node)
+    found = analysis.storages(where.statement, place.node)
+    for part in parts:
+        for inner in walk(part):
+            if isinstance(inner, (cst.Name, cst.Attribute)) and analysis.storages(where.statement, inner) & found:
+                return describe(inner)
     return None
 
 
