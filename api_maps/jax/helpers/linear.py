@@ -66,3 +66,9 @@ def bilinear(x1: jax.Array, x2: jax.Array, weight: jax.Array, bias: jax.Array | 
     """x1 [..., in1], x2 [..., in2], weight [out, in1, in2] to [..., out]."""
     y = jnp.einsum("...i,oij,...j->...o", x1, weight, x2)
     return y if bias is None else y + bias
+
+
+def linear(x: jax.Array, weight: jax.Array, bias: jax.Array | None = None) -> jax.Array:
+    """x [..., in], weight [out, in] or [in], bias [out] or [] to [..., out]."""
+    y = jnp.matmul(x, jnp.asarray(weight).T)
+    return y if bias is None else y + bias
