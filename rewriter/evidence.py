@@ -8,6 +8,8 @@ import libcst as cst
 
 from .nodes import walk
 
+#: Attributes read rather than called that only arrays of any framework have.
+_ARRAY_FACTS = frozenset({"shape", "ndim", "dtype"})
 _BUILTIN_ATTRIBUTES = frozenset(
     name for kind in (str, bytes, list, dict, set, tuple, int, float, complex) for name in dir(kind)
 )
@@ -17,16 +19,22 @@ class ArrayEvidence:
     """Facts about which attributes and functions only arrays have.
 
     unique_attributes: attributes that only this framework's array class has.
-    shared_attributes: its attributes that other array classes have too: they count in a function that uses this
-    framework and no other.
+    unique_calls: attributes that others have too, but only an array's can be called.
+    shared_attributes: its methods that other array classes have too: they count where this framework is used and no
+    other.
     keywords: argument names that only its methods take.
     array_function: whether a call's first argument must be an array, by dotted name in the file.
     """
 
     def __init__(
-        self, unique_attributes: frozenset[str], shared_attributes: frozenset[str], keywords: frozenset[str]
+        self,
+        unique_attributes: frozenset[str],
+        unique_calls: frozenset[str],
+        shared_attributes: frozenset[str],
+        keywords: frozenset[str],
     ) -> None:
         self.unique_attributes = unique_attributes - _BUILTIN_ATTRIBUTES
+        self.unique_calls = unique_calls
         self.shared_attributes = shared_attributes - _BUILTIN_ATTRIBUTES
         self.keywords = keywords
 
@@ -35,14 +43,16 @@ class ArrayEvidence:
         function: cst.FunctionDef,
         array_function: Callable[[cst.BaseExpression], bool],
         framework_of: Callable[[str], str | None],
+        imported: frozenset[str],
     ) -> dict[str, bool]:
         """Parameter name → True (an array), False (certainly something else); others are absent.
 
         framework_of: the array framework that a global name of the file belongs to; `own` for the source framework.
+        imported: the array frameworks that the file imports, likewise.
         """
         body = list(walk(function.body))
         mentioned = {framework_of(node.value) for node in body if isinstance(node, cst.Name)} - {None}
-        telling = self.unique_attributes | (self.shared_attributes if mentioned == {"own"} else frozenset())
+        shared = self.shared_attributes if (mentioned or imported) == {"own"} else frozenset()
         names = {p.name.value for p in all_parameters(function.params)}
         found: dict[str, bool] = {}
 
@@ -53,20 +63,24 @@ class ArrayEvidence:
         for node in body:
             if isinstance(node, cst.Attribute):
                 attribute = node.attr.value
-                if attribute in telling:
+                if attribute in self.unique_attributes or (shared and attribute in _ARRAY_FACTS):
                     note(node.value, True)
                 elif attribute in ("items", "keys", "append", "startswith", "lower", "get", "update", "endswith"):
                     note(node.value, False)
             elif isinstance(node, cst.Call):
-                if isinstance(node.func, cst.Attribute) and any(
-                    argument.keyword is not None and argument.keyword.value in self.keywords for argument in node.args
-                ):
+                if isinstance(node.func, cst.Attribute) and self._is_array_call(node, node.func.attr.value, shared):
                     note(node.func.value, True)
                 if node.args and not node.args[0].star and array_function(node.func):
                     first = node.args[0]
                     if first.keyword is None:
                         note(first.value, True)
         return found
+
+    def _is_array_call(self, call: cst.Call, name: str, shared: frozenset[str]) -> bool:
+        """Whether only an array can have this method called on it."""
+        if name in self.unique_calls or name in shared:
+            return True
+        return any(argument.keyword is not None and argument.keyword.value in self.keywords for argument in call.args)
 
 
 def all_parameters(parameters: cst.Parameters) -> Iterator[cst.Param]:

@@ -70,6 +70,10 @@ class FrameworkTypes:
             if rows[0].form in ("function", "helper") and tables.hub[rows[0].op].is_layer
         }
         self.unique_attributes = self._unique_attributes()
+        self.unique_calls = frozenset(fact("unique_calls", default=()))
+        self.telling_module_methods = frozenset(fact("module_class", "telling_methods", default=()))
+        self.function_takers = frozenset(fact("module_class", "takes_function_of_module", default=()))
+        self._conventional = {name: parse_type(text) for name, text in fact("conventional_names", default={}).items()}
         prefix = f"{self.array_class}."
         self.array_attributes = frozenset(
             path.removeprefix(prefix) for path in self.framework.by_path if path.startswith(prefix)
@@ -109,6 +113,10 @@ class FrameworkTypes:
             or path in self._array_classes
             or path in self._results
         )
+
+    def conventional(self, name: str) -> Type:
+        """The type of a value whose name says what it is by convention, such as `device`; else UNKNOWN."""
+        return self._conventional.get(name, UNKNOWN)
 
     def constant(self, path: str) -> Type | None:
         """The type of a constant such as an element type."""

@@ -19,6 +19,7 @@ from .infer_statements import StatementWalker
 from .lattice import (
     ARRAY,
     NONE,
+    STR,
     UNKNOWN,
     Array,
     Callback,
@@ -75,7 +76,10 @@ class Inference:
         self.source = source
         self.framework = FrameworkTypes(tables, source)
         self.evidence = ArrayEvidence(
-            self.framework.unique_attributes, self.framework.array_attributes, self.framework.evidence_keywords
+            self.framework.unique_attributes,
+            self.framework.unique_calls,
+            self.framework.array_attributes,
+            self.framework.evidence_keywords,
         )
         self.files: dict[str, FileTypes] = {}
         self.attributes: dict[str, dict[str, Type]] = {}
@@ -253,6 +257,8 @@ class Inference:
         if isinstance(owner, Method):
             return UNKNOWN
         known = self.framework.value_attribute(owner, name)
+        if known is None and owner == UNKNOWN and self.framework.conventional(name) != UNKNOWN:
+            return self.framework.conventional(name)
         return known if known is not None else Method(owner, name)
 
     def _instance_attribute(self, owner: Instance, name: str) -> Type:
@@ -389,7 +395,9 @@ class Inference:
         name = parameter.name.value
         if default not in (UNKNOWN, NONE):
             seen = self._previous_call_sites.get(definition.path, {}).get(name)
-            return default if seen is None or isinstance(default, Reference) else join(default, seen)
+            value = default if seen is None or isinstance(default, Reference) else join(default, seen)
+            conventional = self.framework.conventional(name)
+            return conventional if value in (UNKNOWN, STR) and conventional != UNKNOWN else value
         node = definition.node
         assert isinstance(node, cst.FunctionDef)
         if node not in self._evidence_cache:
@@ -397,16 +405,40 @@ class Inference:
                 node,
                 lambda function: self._is_array_function(scope, function),
                 lambda name: self._framework_of(scope, name),
+                self._imported_frameworks(scope),
             )
         evident = self._evidence_cache[node].get(name)
         if evident:
             return ARRAY
-        seen = self._previous_call_sites.get(definition.path, {}).get(name, UNKNOWN)
+        seen = self._seen_argument(definition, parameter)
         if seen != UNKNOWN and seen != NONE:
             return without_storage(seen)
         if self.is_forward(definition) and evident is None and parameter.annotation is None:
             return ARRAY
+        return self.framework.conventional(name)
+
+    def _seen_argument(self, definition: Definition, parameter: cst.Param) -> Type:
+        """What the calls of a function pass for a parameter; those of the method it overrides count too."""
+        name = parameter.name.value
+        seen = self._previous_call_sites.get(definition.path, {}).get(name, UNKNOWN)
+        if seen != UNKNOWN or not definition.owner:
+            return seen
+        node = definition.node
+        assert isinstance(node, cst.FunctionDef)
+        index = next((i for i, p in enumerate(all_parameters(node.params)) if p is parameter), -1)
+        for owner in self.ancestors(definition.owner)[1:]:
+            overridden = self.method(owner, node.name.value)
+            if overridden is not None:
+                base = overridden[1].node
+                assert isinstance(base, cst.FunctionDef)
+                names = [p.name.value for p in all_parameters(base.params)]
+                known = names[index] if 0 <= index < len(names) else name
+                return self._previous_call_sites.get(overridden[1].path, {}).get(known, UNKNOWN)
         return UNKNOWN
+
+    def _imported_frameworks(self, scope: FileScope) -> frozenset[str]:
+        found = {self._framework_of(scope, name) for name in (*scope.imports, *scope.import_names)}
+        return frozenset(name for name in found if name is not None)
 
     def _framework_of(self, scope: FileScope, name: str) -> str | None:
         path = self.global_path(scope, name)
@@ -524,6 +556,8 @@ class Inference:
             if found is not None:
                 self._note_call(found[1], call, evaluator, skip_first=True)
                 return self.function_result(found[1])
+            if name in self.framework.function_takers and call.args:
+                self._note_function_of_module(evaluator.types.get(call.args[0].value, UNKNOWN))
             for path in self.ancestors(receiver.path):
                 known = self.framework.method_result(path, name)
                 if known is not None:
@@ -540,6 +574,21 @@ class Inference:
         if isinstance(name, str) and value != NONE:
             known = value if isinstance(value, Array) else ARRAY
             self.assign_attribute(owner, name, replace(known, storage=storage))
+
+    def _note_function_of_module(self, function: Type) -> None:
+        """A function handed to `module.apply` is called with modules."""
+        definition: Definition | None = None
+        if isinstance(function, Reference):
+            definition = self.repository.resolve(function.path)
+        elif isinstance(function, Method) and isinstance(function.receiver, Instance):
+            found = self.method(function.receiver.path, function.name)
+            definition = found[1] if found is not None else None
+        if definition is None or not isinstance(definition.node, cst.FunctionDef):
+            return
+        parameters = list(definition.node.params.params)[1 if definition.owner else 0 :]
+        if parameters:
+            sites = self.call_sites.setdefault(definition.path, {})
+            sites.setdefault(parameters[0].name.value, Instance(self.framework.module_base))
 
     def _array_method(self, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
         path = f"{self.framework.array_class}.{name}"
@@ -593,13 +642,21 @@ class Inference:
         if not isinstance(call.func, cst.Attribute):
             return None
         name = call.func.attr.value
-        unique = name in self.evidence.unique_attributes or any(
+        if name in self.framework.telling_module_methods and not self.defines_method(name):
+            return self.framework.method_result(self.framework.module_base, name)
+        unique = name in self.evidence.unique_attributes or name in self.evidence.unique_calls or any(
             argument.keyword is not None and argument.keyword.value in self.evidence.keywords for argument in call.args
         )
         if not unique or self.defines_method(name):
             return None
         evaluator.types[call.func.value] = ARRAY
-        return self._array_method(name, call, evaluator)
+        result = self._array_method(name, call, evaluator)
+        if isinstance(evaluator.bound.get(call), Refusal):
+            # No array method takes these arguments, so the value is something else that has a method of this name.
+            del evaluator.bound[call]
+            evaluator.types[call.func.value] = UNKNOWN
+            return None
+        return result
 
     def defines_method(self, name: str) -> bool:
         """Whether any class of the repository has a method of this name."""

@@ -318,9 +318,9 @@ def _accepts(kind: str, value: Type, default: Any = MISSING, node: cst.BaseExpre
                 return value.kind == "int"
             return isinstance(value, _SEQUENCES) or (None if isinstance(value, Reference) else False)
         case "dtype":
-            return isinstance(value, (DType, Reference)) or (
-                isinstance(value, Scalar) and value.kind == "str"
-            )
+            if isinstance(value, Scalar) and value.kind == "str":
+                return None
+            return isinstance(value, (DType, Reference))
         case "device" | "key":
             return not isinstance(value, (DType, Tuple, Shape))
     return None
