@@ -213,7 +213,7 @@ class InjectedHyperparameters:
     def __setitem__(self, name: str, value: Any) -> None:
         self.host.values[name] = value
         natives = self.native_names(name)
-        for native, number in zip(natives, [value] if len(natives) == 1 else value, strict=bool(natives)):
+        for native, number in zip(natives, value if len(natives) > 1 else [value][: len(natives)], strict=True):
             variable = self.hyperparameters[native]
             variable[...] = jnp.asarray(number, variable.dtype)
 
