@@ -207,26 +207,38 @@ class _Run:
             StageResult("forward", cases[index]["subject"], "skipped", reason=f"the original {problem}")
             for index, problem in crashes.items()
         ]
+        found: list[tuple[int, StageResult]] = []
         for index in done:
             measured = [Measured.load(folder, index) for folder in folders]
             assert measured[0] is not None
             runs = Runs(measured[0], measured[1], measured[2], measured[3])
-            found = results_of_case(cases[index], runs, ours.result()[1].get(index, ""))
-            results += [self._located(result, index, first) for result in found]
-        return merged(results)
+            crash = ours.result()[1].get(index, "")
+            found += [(index, result) for result in results_of_case(cases[index], runs, crash)]
+        return merged(results + self._located(found, first))
 
-    def _located(self, result: StageResult, index: int, weights: Path) -> StageResult:
-        """Name the first diverging submodule of a forward stage that failed by its numbers."""
-        if result.status != "failed" or result.name != "forward" or result.largest_error is None:
-            return result
-        double = "double precision" in result.reason
-        name = f"trace-{index}"
-        theirs, _ = self._evaluate(self.original, f"{name}-original", [index], weights, double, trace=True)
-        ours, _ = self._evaluate(self.converted, f"{name}-converted", [index], weights, double, trace=True)
-        runs = [Measured.load(folder, index) for folder in (theirs, ours)]
-        if runs[0] is None or runs[1] is None:
-            return result
-        return replace(result, first_diverging=first_diverging(runs[0], runs[1], result.tolerance or 0.0))
+    def _located(self, found: list[tuple[int, StageResult]], weights: Path) -> list[StageResult]:
+        """Name the first diverging submodule of the forward stages that failed by their numbers."""
+        traced: dict[int, StageResult] = {}
+        for double in (False, True):
+            wrong = {
+                index: result
+                for index, result in found
+                if result.status == "failed"
+                and result.name == "forward"
+                and result.largest_error is not None
+                and double == ("double precision" in result.reason)
+            }
+            if not wrong:
+                continue
+            suffix = "double" if double else "single"
+            theirs, _ = self._evaluate(self.original, f"trace-{suffix}", list(wrong), weights, double, trace=True)
+            ours, _ = self._evaluate(self.converted, f"trace-ours-{suffix}", list(wrong), weights, double, trace=True)
+            for index, result in wrong.items():
+                runs = [Measured.load(folder, index) for folder in (theirs, ours)]
+                if runs[0] is not None and runs[1] is not None:
+                    place = first_diverging(runs[0], runs[1], result.tolerance or 0.0)
+                    traced[index] = replace(result, first_diverging=place)
+        return [traced.get(index, result) if result.name == "forward" else result for index, result in found]
 
     # --- the repository's own tests -------------------------------------------------------------------------
 

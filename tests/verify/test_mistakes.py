@@ -24,8 +24,8 @@ MISTAKES = [
     ("normalise_", "forward", "changes array argument 0 in place"),
     ("noisy", "forward", "random draws differ"),
     ("counts", "forward", "shape [4] has become [3]"),
-    ("train_with_weight_decay", "training", "weight"),
-    ("train_with_clipping", "training", "weight"),
+    ("train_with_weight_decay", "training", "second."),
+    ("train_with_clipping", "training", "second."),
 ]
 
 
