@@ -140,6 +140,7 @@ class OpWriter:
                 arguments.extend(self._variadic(argument, row))
                 continue
             arguments.append(self._argument(argument, parameter, row, positional))
+            positional = positional and arguments[-1].keyword is None
         starred = [one.with_changes(value=self.context.rewrite(one.value)) for one in op.starred]
         before = sum(argument.keyword is None for argument in arguments) if starred and starred[0].star == "*" else len(arguments)
         return [*arguments[:before], *starred, *arguments[before:]]
