@@ -11,10 +11,11 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.lattice import UNKNOWN, Array, Scalar, Sequence as SequenceType, Type
 from ..rewriter.names import dotted
+from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
 from .differentiated import is_differentiated
-from .name_flow import effects
+from .name_flow import effects, effects_of_targets
 
 _STOPPING = frozenset(("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"))
 _FOLLOWING = frozenset(("torch.enable_grad", "torch.autograd.enable_grad"))
@@ -143,8 +144,6 @@ def _constants(context: FileContext, body: cst.BaseSuite) -> list[Any]:
 
 
 def _type_of_name(context: FileContext, body: cst.CSTNode, name: str) -> Type:
-    from ..rewriter.nodes import walk
-
     found: Type = UNKNOWN
     for node in walk(body):
         if isinstance(node, cst.Name) and node.value == name:
@@ -206,9 +205,10 @@ def read_call(node: cst.Call, context: FileContext) -> Detached | Trainable | Re
     value = context.type_of(receiver)
     if name == "detach" and not node.args and (isinstance(value, Array) or value == UNKNOWN):
         return None if context.inference.defines_method("detach") and value == UNKNOWN else Detached(receiver)
-    if name == "requires_grad_" and isinstance(value, Array):
+    listed = name == "requires_grad_" and _is_listed_parameter(receiver, context)
+    if name == "requires_grad_" and (isinstance(value, Array) or listed):
         flag = node.args[0].value if node.args else cst.Name("True")
-        if value.storage == "parameter":
+        if listed or (isinstance(value, Array) and value.storage == "parameter"):
             return Trainable(receiver, flag)
         if literal(flag) is False:
             return Detached(receiver)
@@ -294,11 +294,23 @@ def read_flag(node: cst.Attribute, context: FileContext) -> Trainable | Refusal 
     value = context.type_of(node.value)
     if isinstance(parent, cst.AssignTarget) or not (isinstance(value, Array) or value == UNKNOWN):
         return None
-    if isinstance(value, Array) and value.storage == "parameter":
+    if (isinstance(value, Array) and value.storage == "parameter") or _is_listed_parameter(node.value, context):
         return Trainable(node.value, None)
     return Refusal(
         "whether an array requires a gradient is not known in JAX; parameters say so with isinstance(p, nnx.Param)", node,
         "Tensor.requires_grad")  # fmt: skip
+
+
+def _is_listed_parameter(node: cst.BaseExpression, context: FileContext) -> bool:
+    """Whether a name runs over `.parameters()` or `.named_parameters()` in the same function."""
+    name = dotted(node)
+    body = context.enclosing(cst.FunctionDef) or context.module
+    for loop in walk(body):
+        if isinstance(loop, (cst.For, cst.CompFor)) and isinstance(loop.iter, cst.Call):
+            listed = (dotted(loop.iter.func) or "").rpartition(".")[2] in ("parameters", "named_parameters")
+            if listed and name in effects_of_targets([loop.target]).binds:
+                return True
+    return False
 
 
 def write_flag(construct: Trainable, node: cst.Attribute, context: FileContext) -> Any:

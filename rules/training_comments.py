@@ -19,7 +19,8 @@ def about_clearing(line: cst.EmptyLine) -> bool:
 def with_comments(statement: Any, held: Sequence[cst.EmptyLine], own: Sequence[cst.EmptyLine]) -> Any:
     """A statement with held comments above its own lines, behind the blank line that these begin with."""
     blank = [line for line in own[:1] if line.comment is None]
-    return statement.with_changes(leading_lines=[*blank, *held, *own[len(blank) :]])
+    rest = held[1:] if blank and held and held[0].comment is None else held
+    return statement.with_changes(leading_lines=[*blank, *rest, *own[len(blank) :]])
 
 
 def behind_definition(statement: Any, held: Sequence[cst.EmptyLine]) -> Any:

@@ -19,6 +19,7 @@ from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 from .optimizer_models import Scope
+from .rngs import NAME as RNGS
 from .training_comments import about_clearing, behind_definition, with_comments
 from .training_events import Found
 from .training_reading import Change, Gradient, TrainingPlan, free_name, plan_for
@@ -125,8 +126,9 @@ class _BlockWriter:
             self._emit(statements, line.leading_lines)
         else:
             above_gradient = change.gradient is not None
-            comments = [part for part in line.leading_lines if part.comment is not None and not above_gradient]
-            self.held += [part for part in comments if not about_clearing(part)]
+            kept = [part for part in line.leading_lines if not about_clearing(part) and not above_gradient]
+            if any(part.comment is not None for part in kept):
+                self.held += kept
 
     def _report(self, found: Found) -> None:
         self.context.converted(found.call, op="training_step", api=_APIS[found.kind], rule="training_step")
@@ -162,6 +164,10 @@ class _BlockWriter:
         parameters = self._parameters(gradient)
         function = self._function_name(gradient)
         definition = self._definition(gradient, function, parameters)
+        if any(isinstance(node, cst.Name) and node.value == RNGS for node in walk(definition.body)):
+            # The stream counts its draws, and NNX lets only arguments change.
+            parameters[RNGS] = RNGS
+            definition = self._definition(gradient, function, parameters)
         if gradient.found.line is anchor:
             self._report(gradient.found)
         spaced = list(leading)
