@@ -120,6 +120,7 @@ class Case:
     stream: NoiseStream
     # whether modules are being made for the arguments of the call, not by the code under test
     building: bool = False
+    _unfinished: list[Any] = field(default_factory=list)
 
     def build(self, training: bool) -> tuple[Any, Callable[..., Any], list[Any], dict[str, Any]]:
         """The module (None for a function), what to call, and its arguments; everything seeded anew."""
@@ -146,6 +147,7 @@ class Case:
         kwargs = decode.keywords(self.description["kwargs"])
         if self.description["kind"] == "function":
             kwargs |= {k: v for k, v in self.adapter.extra_arguments(function).items() if k not in kwargs}
+        self._finish(function, args, kwargs)
         self.building = False
         self._seed()
         return module, function, args, kwargs
@@ -158,9 +160,21 @@ class Case:
 
     def _construct(self, cls: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         made = self.adapter.construct(cls, args, kwargs)
-        if self.adapter.is_module(made) and all(module is not made for module in self.weights.modules):
+        if not self.adapter.is_module(made) or any(module is made for module in self.weights.modules):
+            return made
+        if self.adapter.makes_weights_at_call:
+            self._unfinished.append(made)
+        else:
             self.weights.finished(made, disturb=True)
         return made
+
+    def _finish(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Give weights to modules that have none before a call."""
+        if self._unfinished and self.description["kind"] == "module":
+            self.adapter.invoke(function, args, kwargs)
+        for module in self._unfinished:
+            self.weights.finished(module, disturb=True)
+        self._unfinished.clear()
 
     def repository_classes(self, modules: Sequence[str]) -> list[type]:
         """The module classes that the repository defines and that are imported by now."""
@@ -286,7 +300,7 @@ def _forward(case: Case, encode: Encoder, training: bool, trace: bool) -> Json:
     module, function, args, kwargs = case.build(training)
     calls: list[SubmoduleCall] = []
     with case.adapter.watch(module, calls) if trace else contextlib.nullcontext():
-        result = encode(function(*args, **kwargs))
+        result = encode(case.adapter.invoke(function, args, kwargs))
     outcome = {"result": result}
     if training:
         outcome["weights"] = encode(case.weights.current()[-1:])
@@ -305,7 +319,7 @@ def _program(case: Case, function: Any, module: Any, args: Any, kwargs: Any) -> 
         following = iter(inputs)
         new_args, new_kwargs = map_arrays((list(args), dict(kwargs)), case.adapter.is_float, lambda _: next(following))
         called = function if module is None else live
-        outputs = array_leaves(called(*new_args, **new_kwargs), case.adapter.is_array)
+        outputs = array_leaves(case.adapter.invoke(called, new_args, new_kwargs), case.adapter.is_array)
         return [leaf for leaf in outputs if case.adapter.is_float(leaf)]
 
     return program

@@ -97,3 +97,18 @@ def test_worker_is_stopped_at_its_timeout(tmp_path: Path) -> None:
         seconds=60,
     )
     assert ended.crashed and "stopped after 3 s" in ended.problem
+
+
+def test_keras_target(tmp_path: Path) -> None:
+    from ivy_convert.verify.spec import compare_spec
+
+    everything = (NET / "inputs.py").read_text() + "\n\neverything = inputs()\n"
+    (tmp_path / "inputs.py").write_text(everything + "inputs = {k: everything[k] for k in ('Block', 'accuracy')}\n")
+    comparison = verify(NET / "net.py", NET / "net_keras.py", inputs=tmp_path / "inputs.py")
+    for stage, limit in (("forward", 1e-5), ("gradients", 1e-4), ("training", 1e-4)):
+        result = comparison.stage(stage, "net:Block")  # type: ignore[arg-type]
+        assert result.status == "passed", result
+        assert result.largest_error is not None and result.largest_error < limit
+    assert comparison.stage("forward", "net:accuracy").status == "passed"
+    spec = compare_spec("net", NET / "net.py", NET / "net_keras.py", {"Block": "Block", "accuracy": "accuracy"})
+    assert spec.status == "passed"

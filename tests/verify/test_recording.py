@@ -183,7 +183,9 @@ def test_nothing_to_run_is_not_ok(tmp_path: Path) -> None:
 
 
 def test_annotated_shapes(tmp_path: Path) -> None:
-    text = 'from __future__ import annotations\nimport {0}\n\ndef outer(a: Float[Array, "n k"], b: Float[Array, "k"]):\n'
+    text = (
+        'from __future__ import annotations\nimport {0}\n\ndef outer(a: Float[Array, "n k"], b: Float[Array, "k"]):\n'
+    )
     (tmp_path / "before.py").write_text(text.format("torch") + "    return torch.relu(a @ b)\n")
     (tmp_path / "after.py").write_text(text.format("numpy as np") + "    return np.maximum(a @ b, 0)\n")
     comparison = verify(tmp_path / "before.py", tmp_path / "after.py")
@@ -194,7 +196,9 @@ def test_annotated_shapes(tmp_path: Path) -> None:
 def test_live_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 
-    (tmp_path / "theirs.py").write_text("import torch\n\ndef f(x):\n    return torch.exp(x)\n\ndef g(x):\n    return x\n")
+    (tmp_path / "theirs.py").write_text(
+        "import torch\n\ndef f(x):\n    return torch.exp(x)\n\ndef g(x):\n    return x\n"
+    )
     (tmp_path / "ours.py").write_text("import numpy as np\n\ndef f(x):\n    return np.exp(x) + 1e-4\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     import ours

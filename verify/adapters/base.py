@@ -36,6 +36,8 @@ class Adapter:
     # Modules that live in the framework's own package are no subjects.
     packages: tuple[str, ...] = ("numpy",)
     double = False
+    # Whether a module has no weights before it is called once.
+    makes_weights_at_call = False
 
     def start(self, device: str, double: bool) -> str:
         """Choose the device and precision before anything of the user's is imported; returns the device's name.
@@ -125,6 +127,10 @@ class Adapter:
 
     def disable_dropout(self, module: Any) -> None:
         """Set the dropout probability of every layer to zero."""
+
+    def invoke(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Call a module, a method or a function."""
+        return function(*args, **kwargs)
 
     # --- running ------------------------------------------------------------------------------------------
 

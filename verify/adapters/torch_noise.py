@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -107,8 +108,17 @@ def _methods(stream: NoiseStream) -> list[tuple[Any, str, Any]]:
     def exponential_(tensor: torch.Tensor, lambd: float = 1.0, **_: Any) -> torch.Tensor:
         return fill(tensor, stream.exponential(tensor.shape) / lambd)
 
+    def trunc_normal_(
+        tensor: torch.Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, **_: Any
+    ) -> torch.Tensor:
+        low, high = (math.erf((bound - mean) / std / math.sqrt(2)) for bound in (a, b))
+        drawn = torch.erfinv(torch.as_tensor(stream.uniform(tensor.shape) * (high - low) + low)) * math.sqrt(2)
+        with torch.no_grad():
+            return tensor.copy_((drawn * std + mean).clamp(a, b))
+
     methods = (normal_, uniform_, bernoulli_, exponential_)
-    return [(torch.Tensor, method.__name__, method) for method in methods]
+    filling = [(torch.Tensor, method.__name__, method) for method in methods]
+    return [*filling, (torch.nn.init, "trunc_normal_", trunc_normal_)]
 
 
 def _dropout(stream: NoiseStream) -> list[tuple[Any, str, Any]]:
