@@ -235,6 +235,8 @@ class FrameworkTypes:
 
     def value_method_result(self, owner: Type, name: str) -> Type:
         """The result of a method of such a value; modules' containers keep their items."""
+        if isinstance(owner, Foreign):
+            return owner
         return owner if isinstance(owner, Sequence) and name in ("to", "train", "eval") else UNKNOWN
 
     def foreign_result(self, path: str, arguments: list[Type]) -> Type:

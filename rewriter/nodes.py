@@ -31,16 +31,29 @@ def child_fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     return known
 
 
-def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """The child nodes that hold code."""
-    for name in child_fields(type(node)):
+_is_node: dict[type, bool] = {}
+
+
+def is_node(value: object) -> bool:
+    """`isinstance(value, CSTNode)`, which is an abstract class and slow to ask."""
+    kind = type(value)
+    known = _is_node.get(kind)
+    if known is None:
+        known = _is_node[kind] = issubclass(kind, cst.CSTNode)
+    return known
+
+
+def children(node: cst.CSTNode) -> list[cst.CSTNode]:
+    """The child nodes that hold code, in source order."""
+    kind = type(node)
+    result: list[cst.CSTNode] = []
+    for name in _fields.get(kind) or child_fields(kind):
         value = getattr(node, name)
-        if isinstance(value, cst.CSTNode):
-            yield value
-        elif type(value) in (list, tuple):
-            for item in value:
-                if isinstance(item, cst.CSTNode):
-                    yield item
+        if is_node(value):
+            result.append(value)
+        elif value.__class__ is list or value.__class__ is tuple:
+            result.extend([item for item in value if is_node(item)])
+    return result
 
 
 def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
@@ -49,4 +62,6 @@ def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     while stack:
         current = stack.pop()
         yield current
-        stack.extend(reversed(list(children(current))))
+        found = children(current)
+        found.reverse()
+        stack.extend(found)

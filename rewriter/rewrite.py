@@ -10,7 +10,7 @@ import libcst as cst
 from .context import FileContext
 from .format import LineFormatter
 from .lattice import UNKNOWN, Array, Method
-from .nodes import child_fields
+from .nodes import child_fields, is_node
 from .read import BoundOp, Refusal, read_call
 from .references import write_reference
 from .rule import Rule
@@ -131,7 +131,7 @@ class Rewriter:
         changes: dict[str, Any] = {}
         for name in child_fields(type(node)):
             value = getattr(node, name)
-            if isinstance(value, cst.CSTNode):
+            if is_node(value):
                 new = self.visit(value)
                 if new is not value:
                     changes[name] = new
@@ -147,7 +147,7 @@ class Rewriter:
         result: list[Any] = []
         changed = False
         for value in values:
-            new = self.visit(value) if isinstance(value, cst.CSTNode) else value
+            new = self.visit(value) if is_node(value) else value
             changed = changed or new is not value
             if isinstance(new, cst.FlattenSentinel):
                 result.extend(new.nodes)

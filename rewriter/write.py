@@ -184,7 +184,7 @@ class OpWriter:
         if isinstance(argument, Constant):
             return [cst.Arg(literal_node(argument.value))]
         node = self.context.rewrite(argument.node)
-        if isinstance(node, (cst.Tuple, cst.List)) and row.form == "method":
+        if isinstance(node, (cst.Tuple, cst.List)) and (node.elements or row.form == "method"):
             return [cst.Arg(element.value, star="*" if isinstance(element, cst.StarredElement) else "") for element in node.elements]  # fmt: skip
         if row.form == "method":
             return [cst.Arg(node)]
