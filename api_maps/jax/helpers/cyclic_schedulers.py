@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .parameter_groups import param_groups
-from .schedulers import Scheduler
+from .schedulers import LRScheduler
 
 
 def per_group(optimizer: Any, value: Any) -> list:
@@ -26,7 +26,7 @@ def set_momentum(group: Any, momentum: float) -> None:
         group["momentum"] = momentum
 
 
-class OneCycleLR(Scheduler):
+class OneCycleLR(LRScheduler):
     """Up from `max_lr / div_factor` to `max_lr`, then down to `1 / final_div_factor` of the start; the momentum runs
     the other way unless `cycle_momentum=False`. Raises ValueError after `total_steps`."""
 
@@ -89,7 +89,7 @@ class OneCycleLR(Scheduler):
         return [self.between(group[start_rate], group[end_rate], share) for group in groups]
 
 
-class CyclicLR(Scheduler):
+class CyclicLR(LRScheduler):
     """Between `base_lr` and `max_lr` in triangles; `mode` 'triangular2' halves them, 'exp_range' shrinks by `gamma`."""
 
     def __init__(

@@ -12,7 +12,7 @@ from typing import Any
 from .parameter_groups import param_groups
 
 
-class Scheduler:
+class LRScheduler:
     """Base of the schedules: counts steps in `last_epoch` and sets the rates that `rates()` returns.
 
     `rates()` gives the new learning rate of each group from the present one, as torch's recursive forms do, so
@@ -70,7 +70,7 @@ class Scheduler:
         vars(self).update(state)
 
 
-class StepLR(Scheduler):
+class StepLR(LRScheduler):
     """The rate times `gamma` every `step_size` steps."""
 
     def __init__(self, optimizer: Any, step_size: int, gamma: float = 0.1, last_epoch: int = -1):
@@ -82,7 +82,7 @@ class StepLR(Scheduler):
         return self.scaled(self.gamma) if due else self.current_rates()
 
 
-class MultiStepLR(Scheduler):
+class MultiStepLR(LRScheduler):
     """The rate times `gamma` at each of `milestones` (twice where one is listed twice)."""
 
     def __init__(self, optimizer: Any, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1):
@@ -93,7 +93,7 @@ class MultiStepLR(Scheduler):
         return self.scaled(self.gamma ** self.milestones[self.last_epoch])
 
 
-class ExponentialLR(Scheduler):
+class ExponentialLR(LRScheduler):
     """The rate times `gamma` at every step."""
 
     def __init__(self, optimizer: Any, gamma: float, last_epoch: int = -1):
@@ -104,7 +104,7 @@ class ExponentialLR(Scheduler):
         return self.scaled(self.gamma) if self.last_epoch > 0 else self.current_rates()
 
 
-class LambdaLR(Scheduler):
+class LambdaLR(LRScheduler):
     """The initial rate times a function of the step: one function for all groups, or one for each."""
 
     def __init__(self, optimizer: Any, lr_lambda: Callable | Sequence[Callable], last_epoch: int = -1):
@@ -134,7 +134,7 @@ class MultiplicativeLR(LambdaLR):
         return [rate * function(self.last_epoch) for rate, function in zip(rates, self.lr_lambdas, strict=True)]
 
 
-class ConstantLR(Scheduler):
+class ConstantLR(LRScheduler):
     """The rate times `factor` for the first `total_iters` steps."""
 
     def __init__(self, optimizer: Any, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1):
@@ -149,7 +149,7 @@ class ConstantLR(Scheduler):
         return self.scaled(1 / self.factor) if self.last_epoch == self.total_iters else self.current_rates()
 
 
-class LinearLR(Scheduler):
+class LinearLR(LRScheduler):
     """The rate times a factor that goes straight from `start_factor` to `end_factor` in `total_iters` steps."""
 
     def __init__(
@@ -170,7 +170,7 @@ class LinearLR(Scheduler):
         return self.scaled(1 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise))
 
 
-class PolynomialLR(Scheduler):
+class PolynomialLR(LRScheduler):
     """The rate falling to 0 in `total_iters` steps as a power of what is left."""
 
     def __init__(self, optimizer: Any, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1):
@@ -184,7 +184,7 @@ class PolynomialLR(Scheduler):
         return self.scaled(left**self.power)
 
 
-class CosineAnnealingLR(Scheduler):
+class CosineAnnealingLR(LRScheduler):
     """Half a cosine from the initial rate to `eta_min` in `T_max` steps; after that it rises again."""
 
     def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0, last_epoch: int = -1):
@@ -203,7 +203,7 @@ class CosineAnnealingLR(Scheduler):
         return [ratio * (rate - low) + low for rate in rates]
 
 
-class CosineAnnealingWarmRestarts(Scheduler):
+class CosineAnnealingWarmRestarts(LRScheduler):
     """Half a cosine to `eta_min` in `T_0` steps, begun anew, each period `T_mult` times as long as the last."""
 
     def __init__(self, optimizer: Any, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1):
@@ -234,7 +234,7 @@ class CosineAnnealingWarmRestarts(Scheduler):
         self.set_rates(self.rates())
 
 
-class SequentialLR(Scheduler):
+class SequentialLR(LRScheduler):
     """One schedule after another; each of `milestones` is the step at which the next begins."""
 
     def __init__(self, optimizer: Any, schedulers: Sequence[Any], milestones: Sequence[int], last_epoch: int = -1):
