@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -45,12 +45,12 @@ class Sequential(nnx.Module):
         """The children in the order of the calls."""
         return [getattr(self, name) for name in self.child_names()]
 
-    def append(self, layer: nnx.Module) -> Sequential:
+    def append(self, layer: nnx.Module) -> Self:
         """Add a layer at the end; returns the container."""
         setattr(self, str(len(self)), layer)
         return self
 
-    def extend(self, layers: Any) -> Sequential:
+    def extend(self, layers: Any) -> Self:
         """Add layers at the end; returns the container."""
         for layer in layers:
             self.append(layer)

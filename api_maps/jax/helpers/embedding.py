@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -108,7 +109,7 @@ class Embedding(nnx.Module):
     @classmethod
     def from_pretrained(
         cls, embeddings: jax.Array, freeze: bool = True, padding_idx: int | None = None
-    ) -> Embedding:
+    ) -> Self:
         """A layer over the table `embeddings` [V, D]; frozen, its weight is a Variable and not a Param."""
         layer = cls(*jnp.shape(embeddings), padding_idx, rngs=nnx.Rngs(0))
         layer.weight = (nnx.Variable if freeze else nnx.Param)(jnp.asarray(embeddings))

@@ -45,8 +45,8 @@ def update_running(running: jax.Array | None, value: jax.Array, momentum: float 
 
 def batch_norm(
     x: jax.Array,
-    running_mean: jax.Array | None,
-    running_var: jax.Array | None,
+    running_mean: jax.Array | None = None,
+    running_var: jax.Array | None = None,
     weight: jax.Array | None = None,
     bias: jax.Array | None = None,
     training: bool = False,
