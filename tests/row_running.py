@@ -84,17 +84,17 @@ def run_jax(
 ) -> tuple[list[Any], Any]:
     """Results, and the gradients with respect to float arguments of the results at `followed`."""
     inputs = {name: jnp.asarray(array) for name, array in arrays.items()}
-    results = leaves(function(**inputs))
     if not followed:
-        return [plain(leaf) for leaf in results], None
+        return [plain(leaf) for leaf in leaves(function(**inputs))], None
     floating = {name: array for name, array in inputs.items() if array.dtype == jnp.float32}
     others = {name: array for name, array in inputs.items() if name not in floating}
 
     def total(floating: dict[str, jax.Array]) -> Any:
         out = leaves(function(**floating, **others))
-        return sum((_real(out[i]) * weights(out[i], i)).sum() for i in followed)
+        return sum((_real(out[i]) * weights(out[i], i)).sum() for i in followed), out
 
-    return [plain(leaf) for leaf in results], jax.grad(total)(floating)
+    gradients, results = jax.grad(total, has_aux=True)(floating)
+    return [plain(leaf) for leaf in results], gradients
 
 
 def run_numpy(function: Callable[..., Any], arrays: Mapping[str, np.ndarray]) -> list[Any]:

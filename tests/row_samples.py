@@ -134,7 +134,7 @@ def make_sample(op: HubOp, text: str) -> Sample:
             return Value(f"[{parts}]")
         if _draws(node):
             name = f"x{len(arrays)}"
-            drawn = eval(compile(ast.Expression(node), text, "eval"), {**draw.names(), "__builtins__": builtins})  # noqa: S307
+            drawn = eval(compile(ast.Expression(node), text, "eval"), {**draw.names(), "__builtins__": builtins})
             arrays[name] = np.asarray(drawn)
             return Value(name)
         try:
@@ -237,9 +237,7 @@ def _spelled_arguments(
         text = _own_text(framework, row, parameter.hub, op, value)
         if text is None:
             return None
-        if parameter.passing is Passing.VARIADIC:
-            parts.append(text)
-        elif positional and parameter.passing is not Passing.KEYWORD_ONLY:
+        if parameter.passing is Passing.VARIADIC or (positional and parameter.passing is not Passing.KEYWORD_ONLY):
             parts.append(text)
         else:
             positional = False
