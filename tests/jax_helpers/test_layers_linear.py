@@ -55,10 +55,10 @@ def test_embedding_outside_the_table_is_not_silent() -> None:
 
 
 def test_embedding_from_pretrained() -> None:
-    frozen = embedding.Embedding.from_pretrained(jnp.eye(3))
+    frozen = embedding.embedding_from_pretrained(jnp.eye(3))
     assert not isinstance(frozen.weight, nnx.Param)
     np.testing.assert_array_equal(frozen(jnp.array([2])), [[0, 0, 1]])
-    assert isinstance(embedding.Embedding.from_pretrained(jnp.eye(3), freeze=False).weight, nnx.Param)
+    assert isinstance(embedding.embedding_from_pretrained(jnp.eye(3), freeze=False).weight, nnx.Param)
 
 
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])

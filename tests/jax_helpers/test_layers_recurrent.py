@@ -101,3 +101,12 @@ def test_packed_sequences(name: str, batch_first: bool, lengths: tuple[int, ...]
 def test_names_are_torch_names() -> None:
     ours = recurrent.LSTM(3, 4, num_layers=2, bidirectional=True, rngs=nnx.Rngs(0))
     assert variable_at(ours, "weight_ih_l1_reverse").shape == (16, 8)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_pad_sequence(batch_first: bool, side: str) -> None:
+    arrays = [torch.randn(n, 2) for n in (3, 1, 4)]
+    options: dict[str, Any] = {"batch_first": batch_first, "padding_value": -2.0, "padding_side": side}
+    expected = torch.nn.utils.rnn.pad_sequence(arrays, **options)
+    np.testing.assert_array_equal(packed_sequence.pad_sequence(to_jax(arrays), **options), expected)

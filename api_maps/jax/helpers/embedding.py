@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -106,17 +105,17 @@ class Embedding(nnx.Module):
         self.padding_idx = checked_padding_index(padding_idx, num_embeddings)
         self.weight = initial_table(num_embeddings, embedding_dim, self.padding_idx, rngs)
 
-    @classmethod
-    def from_pretrained(
-        cls, embeddings: jax.Array, freeze: bool = True, padding_idx: int | None = None
-    ) -> Self:
-        """A layer over the table `embeddings` [V, D]; frozen, its weight is a Variable and not a Param."""
-        layer = cls(*jnp.shape(embeddings), padding_idx, rngs=nnx.Rngs(0))
-        layer.weight = (nnx.Variable if freeze else nnx.Param)(jnp.asarray(embeddings))
-        return layer
-
     def __call__(self, indices: jax.Array) -> jax.Array:
         return embedding(indices, self.weight, self.padding_idx)
+
+
+def embedding_from_pretrained(
+    embeddings: jax.Array, freeze: bool = True, padding_idx: int | None = None
+) -> Embedding:
+    """A layer over the table `embeddings` [V, D]; frozen, its weight is a Variable and not a Param."""
+    layer = Embedding(*jnp.shape(embeddings), padding_idx, rngs=nnx.Rngs(0))
+    layer.weight = (nnx.Variable if freeze else nnx.Param)(jnp.asarray(embeddings))
+    return layer
 
 
 class EmbeddingBag(nnx.Module):

@@ -49,3 +49,22 @@ def pad_packed_sequence(
     inside = jnp.arange(data.shape[0])[:, None] < lengths
     data = jnp.where(inside.reshape(inside.shape + (1,) * (data.ndim - 2)), data, padding_value)
     return (jnp.swapaxes(data, 0, 1) if batch_first else data), lengths
+
+
+def pad_sequence(
+    sequences: Sequence[jax.Array],
+    batch_first: bool = False,
+    padding_value: float = 0.0,
+    padding_side: str = "right",
+) -> jax.Array:
+    """Arrays [T_i, ...] padded to the longest and stacked: [T, N, ...], or [N, T, ...] with batch_first."""
+    if padding_side not in ("left", "right"):
+        raise ValueError(f"padding_side must be left or right, got {padding_side!r}")
+    arrays = [jnp.asarray(array) for array in sequences]
+    longest = max(array.shape[0] for array in arrays)
+    padded = []
+    for array in arrays:
+        missing = longest - array.shape[0]
+        widths = [(missing, 0) if padding_side == "left" else (0, missing)] + [(0, 0)] * (array.ndim - 1)
+        padded.append(jnp.pad(array, widths, constant_values=padding_value))
+    return jnp.stack(padded, axis=0 if batch_first else 1)
