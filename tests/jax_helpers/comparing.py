@@ -21,8 +21,15 @@ def results(value: Any) -> list:
     return list(value) if isinstance(value, (tuple, list)) else [value]
 
 
-def same(torch_function: Callable, jax_function: Callable, *arrays: np.ndarray, rtol: float = 1e-5,
-         atol: float = 1e-6, gradients: bool = True, jit: bool = True) -> None:
+def same(
+    torch_function: Callable,
+    jax_function: Callable,
+    *arrays: np.ndarray,
+    rtol: float = 1e-5,
+    atol: float = 1e-6,
+    gradients: bool = True,
+    jit: bool = True,
+) -> None:
     """Assert equal outputs, kinds of dtype, and gradients with respect to every float array."""
     is_float = [np.issubdtype(a.dtype, np.floating) for a in arrays]
     inputs = [torch.tensor(a, requires_grad=bool(f) and gradients) for a, f in zip(arrays, is_float, strict=True)]
@@ -48,5 +55,6 @@ def same(torch_function: Callable, jax_function: Callable, *arrays: np.ndarray, 
     for number, have in zip(numbers, jax.grad(scalar, argnums=numbers)(*map(jnp.asarray, arrays)), strict=True):
         gradient = inputs[number].grad
         want = np.zeros_like(arrays[number]) if gradient is None else gradient.numpy()
-        np.testing.assert_allclose(np.asarray(have), want, rtol=10 * rtol, atol=10 * atol,
-                                   err_msg=f"gradient of argument {number}")
+        np.testing.assert_allclose(
+            np.asarray(have), want, rtol=10 * rtol, atol=10 * atol, err_msg=f"gradient of argument {number}"
+        )

@@ -2,7 +2,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 import torch.nn.functional as F
 
 from ivy_convert.api_maps.jax.helpers import activations
@@ -12,13 +11,28 @@ from .comparing import floats, integers, same
 KINKS = np.array([[-21, -3, -1, -0.5, 0], [0.5, 1, 3, 20.5, np.nan]], np.float32)
 
 
-@pytest.mark.parametrize(("name", "arguments"), [
-    ("leaky_relu", (0.2,)), ("hardtanh", ()), ("hardtanh", (-0.5, 3.0)), ("hardshrink", ()), ("softshrink", ()),
-    ("softshrink", (1.0,)), ("tanhshrink", ()), ("threshold", (0.5, 20.0)), ("softplus", ()), ("softplus", (2.0, 1.0)),
-])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("leaky_relu", (0.2,)),
+        ("hardtanh", ()),
+        ("hardtanh", (-0.5, 3.0)),
+        ("hardshrink", ()),
+        ("softshrink", ()),
+        ("softshrink", (1.0,)),
+        ("tanhshrink", ()),
+        ("threshold", (0.5, 20.0)),
+        ("softplus", ()),
+        ("softplus", (2.0, 1.0)),
+    ],
+)
 def test_activation(name, arguments):
-    same(lambda x: getattr(F, name)(x, *arguments), lambda x: getattr(activations, name)(x, *arguments), KINKS,
-         gradients=False)
+    same(
+        lambda x: getattr(F, name)(x, *arguments),
+        lambda x: getattr(activations, name)(x, *arguments),
+        KINKS,
+        gradients=False,
+    )
     for x in (KINKS.ravel()[:-1], floats(), floats(0, 2), floats(2, 3, 1)):
         same(lambda x: getattr(F, name)(x, *arguments), lambda x: getattr(activations, name)(x, *arguments), x)
 

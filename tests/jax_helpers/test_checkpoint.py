@@ -14,13 +14,22 @@ from ivy_convert.api_maps.jax.helpers.parameter_groups import ParameterGroups, p
 
 def test_nested_values_come_back(tmp_path):
     value = {
-        "epoch": 3, "name": "net", "best": None, "flags": [True, (1, 2.5)], 7: {"x": np.arange(6).reshape(2, 3)},
-        "half": jnp.arange(4, dtype=jnp.bfloat16), "scalar": np.float32(1.5), "empty": np.zeros((0, 3)), "nan": float("nan"),
+        "epoch": 3,
+        "name": "net",
+        "best": None,
+        "flags": [True, (1, 2.5)],
+        7: {"x": np.arange(6).reshape(2, 3)},
+        "half": jnp.arange(4, dtype=jnp.bfloat16),
+        "scalar": np.float32(1.5),
+        "empty": np.zeros((0, 3)),
+        "nan": float("nan"),
     }
     checkpoint.save(value, tmp_path / "model.pt")
     assert [p.name for p in tmp_path.iterdir()] == ["model.pt"]
     loaded = checkpoint.load(str(tmp_path / "model.pt"))
-    assert {k: loaded[k] for k in ("epoch", "name", "best", "flags")} == {k: value[k] for k in ("epoch", "name", "best", "flags")}
+    assert {k: loaded[k] for k in ("epoch", "name", "best", "flags")} == {
+        k: value[k] for k in ("epoch", "name", "best", "flags")
+    }
     assert loaded["half"].dtype == jnp.bfloat16 and isinstance(loaded["half"], jax.Array)
     assert isinstance(loaded[7]["x"], np.ndarray) and loaded["empty"].shape == (0, 3) and np.isnan(loaded["nan"])
     np.testing.assert_array_equal(loaded[7]["x"], value[7]["x"])
@@ -44,7 +53,7 @@ def test_refusals(tmp_path):
     (tmp_path / "pickled").write_bytes(pickle.dumps({"a": 1}))
     np.savez(tmp_path / "other.npz", a=np.ones(2))
     for name in ("pickled", "other.npz"):
-        with pytest.raises(ValueError, match="not written by save|pickled"):
+        with pytest.raises(ValueError, match=r"not written by save|pickled"):
             checkpoint.load(tmp_path / name)
 
 
@@ -92,4 +101,5 @@ def test_loading_another_optimizer_is_refused():
         optimizer_state.optimizer_load_state_dict(ParameterGroups(optimizers.adamw, [net.a, net.b]), state)
     with pytest.raises(ValueError, match="does not match the state of parameter 0"):
         optimizer_state.optimizer_load_state_dict(
-            ParameterGroups(optimizers.adam, [{"params": [net.a]}, {"params": [net.b]}]), state)
+            ParameterGroups(optimizers.adam, [{"params": [net.a]}, {"params": [net.b]}]), state
+        )

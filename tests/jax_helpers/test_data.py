@@ -23,11 +23,20 @@ class Squares(data.Dataset):
         return {"x": np.full(3, index, np.float32), "y": index**2, "name": f"n{index}"}
 
 
-@pytest.mark.parametrize("items", [
-    [1, 2, 3], [1.5, 2.5], [True, False], [np.float32(1), np.float32(2)], [np.ones((2, 3)), np.zeros((2, 3))],
-    [(np.ones(2), 1), (np.zeros(2), 0)], [{"a": 1, "b": [1, 2]}, {"a": 2, "b": [3, 4]}], ["a", "b"],
-    [Pair(1, np.ones(2)), Pair(2, np.zeros(2))],
-])
+@pytest.mark.parametrize(
+    "items",
+    [
+        [1, 2, 3],
+        [1.5, 2.5],
+        [True, False],
+        [np.float32(1), np.float32(2)],
+        [np.ones((2, 3)), np.zeros((2, 3))],
+        [(np.ones(2), 1), (np.zeros(2), 0)],
+        [{"a": 1, "b": [1, 2]}, {"a": 2, "b": [3, 4]}],
+        ["a", "b"],
+        [Pair(1, np.ones(2)), Pair(2, np.zeros(2))],
+    ],
+)
 def test_collate(items):
     def comparable(value):
         if isinstance(value, torch.Tensor):

@@ -19,8 +19,13 @@ def test_clamp(low, high):
 
 
 def test_clamp_between_arrays():
-    same(lambda x, a, b: torch.clamp(x, a, b), lambda x, a, b: elementwise.clamp(x, a, b),
-         floats(4, 3), -np.ones(3, np.float32), np.array([[1], [0.5], [-2], [0]], np.float32))
+    same(
+        lambda x, a, b: torch.clamp(x, a, b),
+        lambda x, a, b: elementwise.clamp(x, a, b),
+        floats(4, 3),
+        -np.ones(3, np.float32),
+        np.array([[1], [0.5], [-2], [0]], np.float32),
+    )
 
 
 def test_absolute():
@@ -32,7 +37,7 @@ def test_absolute():
 
 def test_power_of_zero():
     same(torch.pow, elementwise.power, np.array([0, 2, 3], np.float32), np.array([2, 2, 3], np.float32))
-    same(lambda x: x ** 0.0, lambda x: elementwise.power(x, 0.0), KINKS)
+    same(lambda x: x**0.0, lambda x: elementwise.power(x, 0.0), KINKS)
 
 
 def test_atan2():
@@ -44,7 +49,13 @@ def test_div_rounding(rounding_mode):
     def of(function):
         return lambda a, b: function(a, b, rounding_mode=rounding_mode)
 
-    same(of(torch.div), of(elementwise.div_rounding), floats(3, 4) * 5, floats(4, seed=1), gradients=rounding_mode is None)
+    same(
+        of(torch.div),
+        of(elementwise.div_rounding),
+        floats(3, 4) * 5,
+        floats(4, seed=1),
+        gradients=rounding_mode is None,
+    )
     same(of(torch.div), of(elementwise.div_rounding), integers(2, 5, high=19) - 9, integers(5, high=3) - 4)
 
 
@@ -55,6 +66,10 @@ def test_div_rounding_refuses_other_modes():
 
 def test_lerp():
     for weight in (0.3, 1.0, 0.0, 0.7):
-        same(lambda a, b, w=weight: torch.lerp(a, b, w), lambda a, b, w=weight: elementwise.lerp(a, b, w),
-             floats(3, 4), floats(4, seed=1))
+        same(
+            lambda a, b, w=weight: torch.lerp(a, b, w),
+            lambda a, b, w=weight: elementwise.lerp(a, b, w),
+            floats(3, 4),
+            floats(4, seed=1),
+        )
     same(torch.lerp, elementwise.lerp, floats(3), floats(3, seed=1), floats(3, seed=2))

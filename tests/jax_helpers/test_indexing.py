@@ -9,14 +9,26 @@ from ivy_convert.api_maps.jax.helpers import indexing
 from .comparing import floats, integers, same
 
 
-@pytest.mark.parametrize(("shape", "index_shape", "axis"), [
-    ((3, 5, 2), (3, 5, 2), 1), ((3, 5, 2), (2, 7, 1), 1), ((4, 3), (2, 2), -2), ((5,), (9,), -1), ((3, 4), (0, 4), 0),
-    ((), (), 0), ((), (3,), -1),
-])
+@pytest.mark.parametrize(
+    ("shape", "index_shape", "axis"),
+    [
+        ((3, 5, 2), (3, 5, 2), 1),
+        ((3, 5, 2), (2, 7, 1), 1),
+        ((4, 3), (2, 2), -2),
+        ((5,), (9,), -1),
+        ((3, 4), (0, 4), 0),
+        ((), (), 0),
+        ((), (3,), -1),
+    ],
+)
 def test_gather(shape, index_shape, axis):
     high = shape[axis] if shape else 1
-    same(lambda x, i: torch.gather(x, axis, i), lambda x, i: indexing.gather(x, axis, i),
-         floats(*shape), integers(*index_shape, high=high))
+    same(
+        lambda x, i: torch.gather(x, axis, i),
+        lambda x, i: indexing.gather(x, axis, i),
+        floats(*shape),
+        integers(*index_shape, high=high),
+    )
 
 
 def test_gather_keeps_integer_and_bool():
@@ -30,11 +42,16 @@ def test_gather_refuses_another_rank():
         indexing.gather(jnp.ones((2, 3)), 0, jnp.array([0]))
 
 
-@pytest.mark.parametrize(("shape", "axis", "index"), [((3, 4), -1, [1, 1, 3]), ((3, 4), 0, []), ((), 0, [0]),
-                                                      ((2, 3, 4), 1, 2)])
+@pytest.mark.parametrize(
+    ("shape", "axis", "index"), [((3, 4), -1, [1, 1, 3]), ((3, 4), 0, []), ((), 0, [0]), ((2, 3, 4), 1, 2)]
+)
 def test_index_select(shape, axis, index):
-    same(lambda x, i: torch.index_select(x, axis, i), lambda x, i: indexing.index_select(x, axis, i),
-         floats(*shape), np.asarray(index, np.int64))
+    same(
+        lambda x, i: torch.index_select(x, axis, i),
+        lambda x, i: indexing.index_select(x, axis, i),
+        floats(*shape),
+        np.asarray(index, np.int64),
+    )
 
 
 def test_take_counts_from_the_end():
@@ -44,7 +61,9 @@ def test_take_counts_from_the_end():
 
 @pytest.mark.parametrize(("axis", "start", "length"), [(0, 1, 2), (-1, -3, 2), (1, 0, 0), (1, 4, 1)])
 def test_narrow(axis, start, length):
-    same(lambda x: torch.narrow(x, axis, start, length), lambda x: indexing.narrow(x, axis, start, length), floats(4, 5))
+    same(
+        lambda x: torch.narrow(x, axis, start, length), lambda x: indexing.narrow(x, axis, start, length), floats(4, 5)
+    )
 
 
 def test_narrow_checks_and_dynamic_start():
@@ -53,8 +72,10 @@ def test_narrow_checks_and_dynamic_start():
     same(lambda x, s: torch.narrow(x, 1, s, 2), lambda x, s: indexing.narrow(x, 1, s, 2), floats(3, 5), np.array(2))
 
 
-@pytest.mark.parametrize(("shape", "axis", "size", "step"), [((7,), 0, 3, 2), ((2, 8, 3), 1, 3, 1), ((2, 5), -1, 5, 3),
-                                                             ((), 0, 1, 1), ((4, 6), 0, 2, 4), ((4,), 0, 0, 1)])
+@pytest.mark.parametrize(
+    ("shape", "axis", "size", "step"),
+    [((7,), 0, 3, 2), ((2, 8, 3), 1, 3, 1), ((2, 5), -1, 5, 3), ((), 0, 1, 1), ((4, 6), 0, 2, 4), ((4,), 0, 0, 1)],
+)
 def test_unfold_axis(shape, axis, size, step):
     same(lambda x: x.unfold(axis, size, step), lambda x: indexing.unfold_axis(x, axis, size, step), floats(*shape))
 
@@ -89,22 +110,46 @@ def test_one_hot():
 def test_bucketize_and_searchsorted(right):
     edges = np.array([-1.0, 0.0, 0.0, 0.5, 2.0], np.float32)
     values = np.array([[-2, -1, 0], [0.5, 3, np.nan]], np.float32)
-    same(lambda x, b: torch.bucketize(x, b, right=right), lambda x, b: indexing.bucketize(x, b, right), values, edges,
-         gradients=False)
-    same(lambda s, v: torch.searchsorted(s, v, right=right), lambda s, v: indexing.searchsorted(s, v, right),
-         edges, values, gradients=False)
-    same(lambda x, b: torch.bucketize(x, b, right=right), lambda x, b: indexing.bucketize(x, b, right),
-         integers(5, high=9), np.array([2, 4, 6]))
+    same(
+        lambda x, b: torch.bucketize(x, b, right=right),
+        lambda x, b: indexing.bucketize(x, b, right),
+        values,
+        edges,
+        gradients=False,
+    )
+    same(
+        lambda s, v: torch.searchsorted(s, v, right=right),
+        lambda s, v: indexing.searchsorted(s, v, right),
+        edges,
+        values,
+        gradients=False,
+    )
+    same(
+        lambda x, b: torch.bucketize(x, b, right=right),
+        lambda x, b: indexing.bucketize(x, b, right),
+        integers(5, high=9),
+        np.array([2, 4, 6]),
+    )
     rows = np.sort(floats(2, 3, 6), -1)
-    same(lambda s, v: torch.searchsorted(s, v, right=right), lambda s, v: indexing.searchsorted(s, v, right),
-         rows, floats(2, 3, 4, seed=1), gradients=False)
+    same(
+        lambda s, v: torch.searchsorted(s, v, right=right),
+        lambda s, v: indexing.searchsorted(s, v, right),
+        rows,
+        floats(2, 3, 4, seed=1),
+        gradients=False,
+    )
 
 
 def test_searchsorted_with_sorter():
     sequence = floats(6)
-    same(lambda s, v, o: torch.searchsorted(s, v, side="right", sorter=o),
-         lambda s, v, o: indexing.searchsorted(s, v, side="right", sorter=o),
-         sequence, floats(4, seed=1), np.argsort(sequence), gradients=False)
+    same(
+        lambda s, v, o: torch.searchsorted(s, v, side="right", sorter=o),
+        lambda s, v, o: indexing.searchsorted(s, v, side="right", sorter=o),
+        sequence,
+        floats(4, seed=1),
+        np.argsort(sequence),
+        gradients=False,
+    )
 
 
 @pytest.mark.parametrize("axis", [None, 0, -1])
@@ -112,18 +157,39 @@ def test_searchsorted_with_sorter():
 def test_unique(shape, axis):
     x = integers(*shape, high=3)
     if axis is None:
-        same(lambda x: torch.unique(x, return_inverse=True, return_counts=True),
-             lambda x: indexing.unique(x, return_inverse=True, return_counts=True), x, jit=False)
-        same(lambda x: torch.unique_consecutive(x, return_inverse=True, return_counts=True),
-             lambda x: indexing.unique_consecutive(x, return_inverse=True, return_counts=True), x, jit=False)
+        same(
+            lambda x: torch.unique(x, return_inverse=True, return_counts=True),
+            lambda x: indexing.unique(x, return_inverse=True, return_counts=True),
+            x,
+            jit=False,
+        )
+        same(
+            lambda x: torch.unique_consecutive(x, return_inverse=True, return_counts=True),
+            lambda x: indexing.unique_consecutive(x, return_inverse=True, return_counts=True),
+            x,
+            jit=False,
+        )
     elif x.size:
-        same(lambda x: torch.unique(x, return_inverse=True, return_counts=True, dim=axis),
-             lambda x: indexing.unique(x, return_inverse=True, return_counts=True, axis=axis), x, jit=False)
-        same(lambda x: torch.unique_consecutive(x, return_inverse=True, return_counts=True, dim=axis),
-             lambda x: indexing.unique_consecutive(x, return_inverse=True, return_counts=True, axis=axis), x, jit=False)
+        same(
+            lambda x: torch.unique(x, return_inverse=True, return_counts=True, dim=axis),
+            lambda x: indexing.unique(x, return_inverse=True, return_counts=True, axis=axis),
+            x,
+            jit=False,
+        )
+        same(
+            lambda x: torch.unique_consecutive(x, return_inverse=True, return_counts=True, dim=axis),
+            lambda x: indexing.unique_consecutive(x, return_inverse=True, return_counts=True, axis=axis),
+            x,
+            jit=False,
+        )
 
 
 def test_unique_keeps_every_nan():
     x = np.array([1, np.nan, 1, np.nan], np.float32)
-    same(lambda x: torch.unique(x, return_counts=True), lambda x: indexing.unique(x, return_counts=True), x,
-         gradients=False, jit=False)
+    same(
+        lambda x: torch.unique(x, return_counts=True),
+        lambda x: indexing.unique(x, return_counts=True),
+        x,
+        gradients=False,
+        jit=False,
+    )

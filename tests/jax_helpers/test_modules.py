@@ -96,7 +96,12 @@ def test_load_state_dict_errors_are_those_of_torch():
         reference.load_state_dict(broken)
     with pytest.raises(RuntimeError) as actual:
         modules.load_state_dict(net, {k: v.numpy() for k, v in broken.items()})
-    text = str(expected.value).replace("TorchNet", "Net").replace("torch.Size([4])", "(4,)").replace("torch.Size([1])", "(1,)")
+    text = (
+        str(expected.value)
+        .replace("TorchNet", "Net")
+        .replace("torch.Size([4])", "(4,)")
+        .replace("torch.Size([1])", "(1,)")
+    )
     assert str(actual.value) == text
     del broken["count"]
     keys = modules.load_state_dict(net, {k: v.numpy() for k, v in broken.items()}, strict=False)

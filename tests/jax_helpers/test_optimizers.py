@@ -12,15 +12,32 @@ from ivy_convert.api_maps.jax.helpers.parameter_groups import ParameterGroups, p
 START = np.random.default_rng(0).standard_normal(5).astype(np.float32)
 SLOPES = np.random.default_rng(1).standard_normal((30, 5)).astype(np.float32) * [1, 0.1, 1e-3, 1e-6, 0]
 CASES = [
-    ("SGD", {}), ("SGD", {"momentum": 0.9}), ("SGD", {"momentum": 0.9, "dampening": 0.5}), ("SGD", {"dampening": 0.5}),
-    ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}), ("SGD", {"maximize": True, "lr": 1e-3}),
-    ("Adam", {}), ("Adam", {"weight_decay": 0.1, "eps": 1e-3}), ("Adam", {"amsgrad": True, "maximize": True}),
-    ("AdamW", {}), ("AdamW", {"weight_decay": 0.1, "betas": (0.8, 0.95), "amsgrad": True}), ("RMSprop", {}),
-    ("RMSprop", {"momentum": 0.9, "weight_decay": 0.1}), ("RMSprop", {"centered": True, "momentum": 0.5}),
-    ("Adagrad", {}), ("Adagrad", {"lr_decay": 0.1, "initial_accumulator_value": 0.1, "weight_decay": 0.1}),
-    ("Adadelta", {}), ("Adadelta", {"weight_decay": 0.1, "rho": 0.8}), ("Adamax", {}), ("Adamax", {"weight_decay": 0.1}),
-    ("NAdam", {}), ("NAdam", {"weight_decay": 0.1}), ("NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
-    ("RAdam", {}), ("RAdam", {"weight_decay": 0.1, "eps": 1e-3}), ("RAdam", {"betas": (0.9, 0.9), "maximize": True}),
+    ("SGD", {}),
+    ("SGD", {"momentum": 0.9}),
+    ("SGD", {"momentum": 0.9, "dampening": 0.5}),
+    ("SGD", {"dampening": 0.5}),
+    ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    ("SGD", {"maximize": True, "lr": 1e-3}),
+    ("Adam", {}),
+    ("Adam", {"weight_decay": 0.1, "eps": 1e-3}),
+    ("Adam", {"amsgrad": True, "maximize": True}),
+    ("AdamW", {}),
+    ("AdamW", {"weight_decay": 0.1, "betas": (0.8, 0.95), "amsgrad": True}),
+    ("RMSprop", {}),
+    ("RMSprop", {"momentum": 0.9, "weight_decay": 0.1}),
+    ("RMSprop", {"centered": True, "momentum": 0.5}),
+    ("Adagrad", {}),
+    ("Adagrad", {"lr_decay": 0.1, "initial_accumulator_value": 0.1, "weight_decay": 0.1}),
+    ("Adadelta", {}),
+    ("Adadelta", {"weight_decay": 0.1, "rho": 0.8}),
+    ("Adamax", {}),
+    ("Adamax", {"weight_decay": 0.1}),
+    ("NAdam", {}),
+    ("NAdam", {"weight_decay": 0.1}),
+    ("NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("RAdam", {}),
+    ("RAdam", {"weight_decay": 0.1, "eps": 1e-3}),
+    ("RAdam", {"betas": (0.9, 0.9), "maximize": True}),
 ]
 
 
@@ -72,12 +89,17 @@ class Net(nnx.Module):
 
 def test_groups_with_their_own_hyperparameters():
     net = Net()
-    tensors = [torch.nn.Parameter(torch.tensor(np.asarray(p.get_value()))) for p in (net.first, *net.second, net.unused)]
+    tensors = [
+        torch.nn.Parameter(torch.tensor(np.asarray(p.get_value()))) for p in (net.first, *net.second, net.unused)
+    ]
     groups = [{"params": tensors[:1], "weight_decay": 0.5, "lr": 0.1}, {"params": tensors[1:]}]
     reference = torch.optim.AdamW(groups, lr=0.05, weight_decay=0.0)
     optimizer = ParameterGroups(
-        optimizers.adamw, [{"params": [net.first], "weight_decay": 0.5, "lr": 0.1},
-                           {"params": list(net.second) + [net.unused]}], lr=0.05, weight_decay=0.0)
+        optimizers.adamw,
+        [{"params": [net.first], "weight_decay": 0.5, "lr": 0.1}, {"params": [*net.second, net.unused]}],
+        lr=0.05,
+        weight_decay=0.0,
+    )
     modules.requires_grad_(net.unused, False)
     tensors[3].requires_grad_(False)
     traces = []
@@ -129,11 +151,16 @@ def test_momentum_may_start_later():
 
 def test_injected_hyperparameters_of_an_nnx_optimizer():
     net = Net()
-    optimizer = nnx.Optimizer(net, optax.inject_hyperparams(optax.adamw)(learning_rate=0.1, weight_decay=0.01), wrt=nnx.Param)
+    optimizer = nnx.Optimizer(
+        net, optax.inject_hyperparams(optax.adamw)(learning_rate=0.1, weight_decay=0.01), wrt=nnx.Param
+    )
     (group,) = param_groups(optimizer)
     assert group["lr"] == 0.1 and group["betas"] == (0.9, 0.999) and group["weight_decay"] == 0.01
     group["lr"] = 0.25
-    assert float(optimizer.opt_state.hyperparams["learning_rate"][...]) == 0.25 and param_groups(optimizer)[0]["lr"] == 0.25
+    assert (
+        float(optimizer.opt_state.hyperparams["learning_rate"][...]) == 0.25
+        and param_groups(optimizer)[0]["lr"] == 0.25
+    )
     nnx.jit(lambda net, optimizer: optimizer.update(net, nnx.grad(lambda n: n.first.sum())(net)))(net, optimizer)
     np.testing.assert_allclose(net.first[...], START[:3] * (1 - 0.0025) - 0.25, rtol=1e-5)
     with pytest.raises(ValueError, match="inject_hyperparams"):

@@ -9,8 +9,14 @@ from ivy_convert.api_maps.jax.helpers import reductions
 from .comparing import floats, integers, same
 
 TIES = np.array([[1, 3, 3, 0], [2, 2, 2, 2], [np.nan, 1, 5, np.nan]], np.float32)
-WITH_INDICES = [(floats(3, 5), -1), (floats(2, 4, 3), 1), (floats(), 0), (TIES, 1), (integers(4, 3, high=5), 0),
-                (floats(0, 3), 1)]
+WITH_INDICES = [
+    (floats(3, 5), -1),
+    (floats(2, 4, 3), 1),
+    (floats(), 0),
+    (TIES, 1),
+    (integers(4, 3, high=5), 0),
+    (floats(0, 3), 1),
+]
 
 
 @pytest.mark.parametrize("keepdims", [False, True])
@@ -25,8 +31,11 @@ def test_max_and_min_with_indices(x, axis, keepdims):
 def test_selections(name, x, axis):
     first = (2,) if name == "kthvalue" and x.ndim else (1,) if name == "kthvalue" else ()
     for keepdims in (False, True):
-        same(lambda x: getattr(torch, name)(x, *first, axis, keepdims),
-             lambda x: getattr(reductions, name)(x, *first, axis, keepdims), x)
+        same(
+            lambda x, k=keepdims: getattr(torch, name)(x, *first, axis, k),
+            lambda x, k=keepdims: getattr(reductions, name)(x, *first, axis, k),
+            x,
+        )
 
 
 def test_median_values_of_ties_and_missing():
@@ -36,8 +45,12 @@ def test_median_values_of_ties_and_missing():
         same(getattr(torch, name), getattr(reductions, name), TIES[:2])
         same(getattr(torch, name), getattr(reductions, name), floats(0))
         same(getattr(torch, name), getattr(reductions, name), integers(4, high=9))
-        same(lambda x, n=name: getattr(torch, n)(x, 1)[0], lambda x, n=name: getattr(reductions, n)(x, 1)[0], TIES,
-             gradients=False)
+        same(
+            lambda x, n=name: getattr(torch, n)(x, 1)[0],
+            lambda x, n=name: getattr(reductions, n)(x, 1)[0],
+            TIES,
+            gradients=False,
+        )
 
 
 def test_mode_of_integers():
@@ -48,20 +61,38 @@ def test_mode_of_integers():
 @pytest.mark.parametrize("largest", [True, False])
 def test_topk(largest):
     for x, k, axis in ((floats(3, 6), 2, -1), (floats(4, 3), 4, 0), (floats(), 1, 0), (floats(3, 2), 0, 1)):
-        same(lambda x, k=k, a=axis: torch.topk(x, k, a, largest), lambda x, k=k, a=axis: reductions.topk(x, k, a, largest), x)
-    same(lambda x: torch.topk(x, 3, largest=largest)[0], lambda x: reductions.topk(x, 3, largest=largest)[0], TIES,
-         gradients=False)
-    same(lambda x: torch.topk(x, 3, largest=largest)[0], lambda x: reductions.topk(x, 3, largest=largest)[0],
-         integers(4, 7, high=90))
+        same(
+            lambda x, k=k, a=axis: torch.topk(x, k, a, largest),
+            lambda x, k=k, a=axis: reductions.topk(x, k, a, largest),
+            x,
+        )
+    same(
+        lambda x: torch.topk(x, 3, largest=largest)[0],
+        lambda x: reductions.topk(x, 3, largest=largest)[0],
+        TIES,
+        gradients=False,
+    )
+    same(
+        lambda x: torch.topk(x, 3, largest=largest)[0],
+        lambda x: reductions.topk(x, 3, largest=largest)[0],
+        integers(4, 7, high=90),
+    )
 
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize(("x", "axis"), [*WITH_INDICES, (np.array([True, False, True]), 0)])
 def test_sort(x, axis, descending):
-    same(lambda x: torch.sort(x, dim=axis, descending=descending, stable=True),
-         lambda x: reductions.sort(x, axis, descending, True), x)
-    same(lambda x: torch.argsort(x, dim=axis, descending=descending, stable=True),
-         lambda x: reductions.argsort(x, axis, descending, True), x, gradients=False)
+    same(
+        lambda x: torch.sort(x, dim=axis, descending=descending, stable=True),
+        lambda x: reductions.sort(x, axis, descending, True),
+        x,
+    )
+    same(
+        lambda x: torch.argsort(x, dim=axis, descending=descending, stable=True),
+        lambda x: reductions.argsort(x, axis, descending, True),
+        x,
+        gradients=False,
+    )
 
 
 @pytest.mark.parametrize(("x", "axis"), [*WITH_INDICES, (floats(3, 0), 1), (np.round(floats(3, 30)), 1)])
@@ -82,8 +113,12 @@ def test_variance_and_deviation(axis):
     for correction in (1, 0, 2):
         for name in ("var", "std", "var_mean", "std_mean"):
             for array in (x, np.ones_like(x), flat):
-                same(lambda x, n=name, c=correction: getattr(torch, n)(x, axis, correction=c, keepdim=True),
-                     lambda x, n=name, c=correction: getattr(reductions, n)(x, axis, c, True), array, jit=False)
+                same(
+                    lambda x, n=name, c=correction: getattr(torch, n)(x, axis, correction=c, keepdim=True),
+                    lambda x, n=name, c=correction: getattr(reductions, n)(x, axis, c, True),
+                    array,
+                    jit=False,
+                )
 
 
 def test_aminmax():
@@ -116,12 +151,23 @@ def test_normalize(p, axis):
 def test_similarity_and_distances():
     a, b = floats(3, 4), floats(3, 4, seed=1)
     same(F.cosine_similarity, reductions.cosine_similarity, a, b)
-    same(lambda a, b: F.cosine_similarity(a, b, -1, 3.0), lambda a, b: reductions.cosine_similarity(a, b, -1, 3.0), a, b)
-    same(lambda a, b: F.cosine_similarity(a[:, None], b[None], -1),
-         lambda a, b: reductions.cosine_similarity(a[:, None], b[None], -1), a, b)
+    same(
+        lambda a, b: F.cosine_similarity(a, b, -1, 3.0), lambda a, b: reductions.cosine_similarity(a, b, -1, 3.0), a, b
+    )
+    same(
+        lambda a, b: F.cosine_similarity(a[:, None], b[None], -1),
+        lambda a, b: reductions.cosine_similarity(a[:, None], b[None], -1),
+        a,
+        b,
+    )
     same(F.cosine_similarity, reductions.cosine_similarity, a * np.array([[1], [0], [1]], np.float32), b)
     for p in (1.0, 2.0, 3.0):
-        same(lambda a, b, p=p: F.pairwise_distance(a, b, p), lambda a, b, p=p: reductions.pairwise_distance(a, b, p), a, b)
+        same(
+            lambda a, b, p=p: F.pairwise_distance(a, b, p),
+            lambda a, b, p=p: reductions.pairwise_distance(a, b, p),
+            a,
+            b,
+        )
         same(lambda a, b, p=p: torch.cdist(a, b, p), lambda a, b, p=p: reductions.cdist(a, b, p), a, floats(2, 5, 4))
         same(lambda a, p=p: torch.cdist(a, a, p), lambda a, p=p: reductions.cdist(a, a, p), a, atol=1e-5)
 

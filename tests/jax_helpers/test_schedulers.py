@@ -39,13 +39,17 @@ CASES = {
     "linear": lambda lib, o: lib.LinearLR(o, 0.1, 0.7, 17),
     "polynomial": lambda lib, o: lib.PolynomialLR(o, 40, 2.0),
     "one cycle": lambda lib, o: lib.OneCycleLR(o, 0.5, total_steps=60),
-    "one cycle, three phases": lambda lib, o: lib.OneCycleLR(o, 0.5, epochs=6, steps_per_epoch=10, three_phase=True,
-                                                             anneal_strategy="linear", pct_start=0.4),
+    "one cycle, three phases": lambda lib, o: lib.OneCycleLR(
+        o, 0.5, epochs=6, steps_per_epoch=10, three_phase=True, anneal_strategy="linear", pct_start=0.4
+    ),
     "triangles": lambda lib, o: lib.CyclicLR(o, 0.01, 0.2, 6, 9, mode="triangular2"),
     "shrinking": lambda lib, o: lib.CyclicLR(o, 0.01, 0.2, 7, mode="exp_range", gamma=0.98),
-    "own scale": lambda lib, o: lib.CyclicLR(o, 0.01, 0.2, 7, scale_fn=lambda x: 0.9**x, scale_mode="iterations",
-                                             cycle_momentum=False),
-    "sequence": sequence, "warm sequence": warm_sequence, "chain": chain,
+    "own scale": lambda lib, o: lib.CyclicLR(
+        o, 0.01, 0.2, 7, scale_fn=lambda x: 0.9**x, scale_mode="iterations", cycle_momentum=False
+    ),
+    "sequence": sequence,
+    "warm sequence": warm_sequence,
+    "chain": chain,
 }
 
 
@@ -98,7 +102,9 @@ def test_betas_are_cycled():
         expected.step()
         for scheduler, optimizer in zip(actual, optimizers_here, strict=True):
             scheduler.step()
-            np.testing.assert_allclose(param_groups(optimizer)[0]["betas"], reference.param_groups[0]["betas"], rtol=1e-12)
+            np.testing.assert_allclose(
+                param_groups(optimizer)[0]["betas"], reference.param_groups[0]["betas"], rtol=1e-12
+            )
 
 
 @pytest.mark.parametrize("options", [{}, {"mode": "max", "threshold_mode": "abs", "cooldown": 2, "min_lr": 0.01}])
@@ -119,7 +125,9 @@ def test_groups_and_fractional_epochs():
     tensors = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]
     variables = [nnx.Param(jnp.ones(2)) for _ in range(2)]
     reference = torch.optim.SGD([{"params": tensors[:1]}, {"params": tensors[1:], "lr": 0.5}], lr=0.1)
-    optimizer = ParameterGroups(optimizers.sgd, [{"params": variables[:1]}, {"params": variables[1:], "lr": 0.5}], lr=0.1)
+    optimizer = ParameterGroups(
+        optimizers.sgd, [{"params": variables[:1]}, {"params": variables[1:], "lr": 0.5}], lr=0.1
+    )
     for multiple in (1, 2):
         expected = lr_scheduler.CosineAnnealingWarmRestarts(reference, 4, multiple)
         actual = schedulers.CosineAnnealingWarmRestarts(optimizer, 4, multiple)

@@ -8,11 +8,21 @@ from ivy_convert.api_maps.jax.helpers import padding, shape
 from .comparing import floats, integers, same
 
 
-@pytest.mark.parametrize(("mode", "dims", "amounts"), [
-    ("constant", (2, 3), (1, 2)), ("constant", (2, 3, 4), (0, -1, 2, 0)), ("constant", (), ()), ("constant", (0, 2), (1, 1)),
-    ("reflect", (2, 3, 5), (2, 1)), ("reflect", (1, 2, 4, 5), (3, 1, 0, 2)), ("replicate", (2, 3, 4), (5, 1)),
-    ("replicate", (1, 2, 3, 4), (1, -1, 0, 2)), ("circular", (1, 2, 4, 5), (2, 5, 1, 0)), ("circular", (2, 3, 4), (-1, 2)),
-])
+@pytest.mark.parametrize(
+    ("mode", "dims", "amounts"),
+    [
+        ("constant", (2, 3), (1, 2)),
+        ("constant", (2, 3, 4), (0, -1, 2, 0)),
+        ("constant", (), ()),
+        ("constant", (0, 2), (1, 1)),
+        ("reflect", (2, 3, 5), (2, 1)),
+        ("reflect", (1, 2, 4, 5), (3, 1, 0, 2)),
+        ("replicate", (2, 3, 4), (5, 1)),
+        ("replicate", (1, 2, 3, 4), (1, -1, 0, 2)),
+        ("circular", (1, 2, 4, 5), (2, 5, 1, 0)),
+        ("circular", (2, 3, 4), (-1, 2)),
+    ],
+)
 def test_pad(mode, dims, amounts):
     value = 1.5 if mode == "constant" else None
     same(lambda x: F.pad(x, amounts, mode, value), lambda x: padding.pad(x, amounts, mode, value), floats(*dims))
@@ -26,13 +36,16 @@ def test_pad_integers_and_errors():
         padding.pad(jnp.ones((1, 3)), (1, 0), "edge")
 
 
-@pytest.mark.parametrize(("dims", "argument", "axis"), [((7, 2), 3, 0), ((2, 6), 2, -1), ((5,), [1, 0, 4], 0), ((0, 2), 2, 0),
-                                                        ((4,), 9, 0)])
+@pytest.mark.parametrize(
+    ("dims", "argument", "axis"), [((7, 2), 3, 0), ((2, 6), 2, -1), ((5,), [1, 0, 4], 0), ((0, 2), 2, 0), ((4,), 9, 0)]
+)
 def test_split(dims, argument, axis):
     same(lambda x: torch.split(x, argument, axis), lambda x: shape.split(x, argument, axis), floats(*dims))
 
 
-@pytest.mark.parametrize(("dims", "count", "axis"), [((7,), 3, 0), ((2, 6), 4, -1), ((3,), 5, 0), ((0,), 2, 0), ((9, 2), 4, 0)])
+@pytest.mark.parametrize(
+    ("dims", "count", "axis"), [((7,), 3, 0), ((2, 6), 4, -1), ((3,), 5, 0), ((0,), 2, 0), ((9, 2), 4, 0)]
+)
 def test_chunk_and_tensor_split(dims, count, axis):
     same(lambda x: torch.chunk(x, count, axis), lambda x: shape.chunk(x, count, axis), floats(*dims))
     same(lambda x: torch.tensor_split(x, count, axis), lambda x: shape.tensor_split(x, count, axis), floats(*dims))
@@ -48,10 +61,17 @@ def test_split_refuses_wrong_sizes():
 
 def test_flatten_and_unflatten():
     for dims, start, end in (((2, 3, 4), 0, -1), ((2, 3, 4), 1, 2), ((2, 3), -1, -1), ((), 0, -1), ((0, 3), 0, 1)):
-        same(lambda x, a=start, b=end: torch.flatten(x, a, b), lambda x, a=start, b=end: shape.flatten(x, a, b), floats(*dims))
+        same(
+            lambda x, a=start, b=end: torch.flatten(x, a, b),
+            lambda x, a=start, b=end: shape.flatten(x, a, b),
+            floats(*dims),
+        )
     for axis, sizes in ((1, (2, 3)), (-1, (-1, 2)), (0, (1, 4))):
-        same(lambda x, a=axis, s=sizes: torch.unflatten(x, a, s), lambda x, a=axis, s=sizes: shape.unflatten(x, a, s),
-             floats(4, 6))
+        same(
+            lambda x, a=axis, s=sizes: torch.unflatten(x, a, s),
+            lambda x, a=axis, s=sizes: shape.unflatten(x, a, s),
+            floats(4, 6),
+        )
 
 
 def test_expand_repeat_squeeze():
@@ -70,6 +90,10 @@ def test_expand_repeat_squeeze():
 
 def test_meshgrid():
     for indexing in ("ij", "xy"):
-        same(lambda a, b, i=indexing: torch.meshgrid(a, b, indexing=i), lambda a, b, i=indexing: shape.meshgrid(a, b, indexing=i),
-             floats(3), floats(2))
+        same(
+            lambda a, b, i=indexing: torch.meshgrid(a, b, indexing=i),
+            lambda a, b, i=indexing: shape.meshgrid(a, b, indexing=i),
+            floats(3),
+            floats(2),
+        )
     same(lambda a, b: torch.meshgrid([a, b], indexing="ij"), lambda a, b: shape.meshgrid([a, b]), floats(3), floats())

@@ -31,11 +31,21 @@ class OneCycleLR(LRScheduler):
     the other way unless `cycle_momentum=False`. Raises ValueError after `total_steps`."""
 
     def __init__(
-        self, optimizer: Any, max_lr: float | Sequence[float], total_steps: int | None = None,
-        epochs: int | None = None, steps_per_epoch: int | None = None, pct_start: float = 0.3,
-        anneal_strategy: str = "cos", cycle_momentum: bool = True, base_momentum: float | Sequence[float] = 0.85,
-        max_momentum: float | Sequence[float] = 0.95, div_factor: float = 25.0, final_div_factor: float = 1e4,
-        three_phase: bool = False, last_epoch: int = -1,
+        self,
+        optimizer: Any,
+        max_lr: float | Sequence[float],
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: str = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: float | Sequence[float] = 0.85,
+        max_momentum: float | Sequence[float] = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+        last_epoch: int = -1,
     ):
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
@@ -46,19 +56,29 @@ class OneCycleLR(LRScheduler):
         self.total_steps, self.anneal_strategy, self.cycle_momentum = total_steps, anneal_strategy, cycle_momentum
         rise = float(pct_start * total_steps) - 1
         if three_phase:
-            self.phases = [(rise, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
-                           (2 * rise, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
-                           (total_steps - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum")]
+            self.phases = [
+                (rise, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
+                (2 * rise, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
+                (total_steps - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum"),
+            ]
         else:
-            self.phases = [(rise, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
-                           (total_steps - 1, "max_lr", "min_lr", "base_momentum", "max_momentum")]
+            self.phases = [
+                (rise, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
+                (total_steps - 1, "max_lr", "min_lr", "base_momentum", "max_momentum"),
+            ]
         if last_epoch == -1:
             bases, highs = per_group(optimizer, base_momentum), per_group(optimizer, max_momentum)
             tops = per_group(optimizer, max_lr)
             for group, top, base, maximum in zip(param_groups(optimizer), tops, bases, highs, strict=True):
                 start = top / div_factor
-                for name, value in {"initial_lr": start, "max_lr": top, "min_lr": start / final_div_factor,
-                                    "base_momentum": base, "max_momentum": maximum, "lr": start}.items():
+                for name, value in {
+                    "initial_lr": start,
+                    "max_lr": top,
+                    "min_lr": start / final_div_factor,
+                    "base_momentum": base,
+                    "max_momentum": maximum,
+                    "lr": start,
+                }.items():
                     group[name] = value
                 if cycle_momentum:
                     set_momentum(group, maximum)
@@ -93,10 +113,19 @@ class CyclicLR(LRScheduler):
     """Between `base_lr` and `max_lr` in triangles; `mode` 'triangular2' halves them, 'exp_range' shrinks by `gamma`."""
 
     def __init__(
-        self, optimizer: Any, base_lr: float | Sequence[float], max_lr: float | Sequence[float],
-        step_size_up: int = 2000, step_size_down: int | None = None, mode: str = "triangular", gamma: float = 1.0,
-        scale_fn: Callable[[float], float] | None = None, scale_mode: str = "cycle", cycle_momentum: bool = True,
-        base_momentum: float | Sequence[float] = 0.8, max_momentum: float | Sequence[float] = 0.9,
+        self,
+        optimizer: Any,
+        base_lr: float | Sequence[float],
+        max_lr: float | Sequence[float],
+        step_size_up: int = 2000,
+        step_size_down: int | None = None,
+        mode: str = "triangular",
+        gamma: float = 1.0,
+        scale_fn: Callable[[float], float] | None = None,
+        scale_mode: str = "cycle",
+        cycle_momentum: bool = True,
+        base_momentum: float | Sequence[float] = 0.8,
+        max_momentum: float | Sequence[float] = 0.9,
         last_epoch: int = -1,
     ):
         if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
@@ -142,8 +171,16 @@ class ReduceLROnPlateau:
     """The rate times `factor` when a metric has not improved for more than `patience` steps: `step(metric)`."""
 
     def __init__(
-        self, optimizer: Any, mode: str = "min", factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,
-        threshold_mode: str = "rel", cooldown: int = 0, min_lr: float | Sequence[float] = 0.0, eps: float = 1e-8,
+        self,
+        optimizer: Any,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0.0,
+        eps: float = 1e-8,
     ):
         if factor >= 1.0:
             raise ValueError("Factor should be < 1.0.")
@@ -159,8 +196,11 @@ class ReduceLROnPlateau:
     def is_better(self, metric: float) -> bool:
         """Whether a metric improves on the best one by more than the threshold."""
         sign = 1 if self.mode == "max" else -1
-        margin = self.best * (1 + sign * self.threshold) if self.threshold_mode == "rel" else (
-            self.best + sign * self.threshold)
+        margin = (
+            self.best * (1 + sign * self.threshold)
+            if self.threshold_mode == "rel"
+            else (self.best + sign * self.threshold)
+        )
         return metric > margin if self.mode == "max" else metric < margin
 
     def step(self, metrics: Any) -> None:

@@ -137,7 +137,9 @@ def default_collate(batch: Sequence[Any]) -> Any:
         if any(len(item) != len(first) for item in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
         return [default_collate(entries) for entries in zip(*batch, strict=True)]
-    raise TypeError(f"default_collate: batch must contain arrays, numbers, dicts or lists; found {type(first).__name__}")
+    raise TypeError(
+        f"default_collate: batch must contain arrays, numbers, dicts or lists; found {type(first).__name__}"
+    )
 
 
 def on_device(batch: Any) -> Any:
@@ -154,9 +156,17 @@ class DataLoader:
     """
 
     def __init__(
-        self, dataset: Any, batch_size: int | None = 1, shuffle: bool = False, sampler: Iterable | None = None,
-        batch_sampler: Iterable | None = None, num_workers: int = 0, collate_fn: Callable | None = None,
-        drop_last: bool = False, *, seed: int = 0,
+        self,
+        dataset: Any,
+        batch_size: int | None = 1,
+        shuffle: bool = False,
+        sampler: Iterable | None = None,
+        batch_sampler: Iterable | None = None,
+        num_workers: int = 0,
+        collate_fn: Callable | None = None,
+        drop_last: bool = False,
+        *,
+        seed: int = 0,
     ):
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")

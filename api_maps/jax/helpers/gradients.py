@@ -8,9 +8,7 @@ import jax.numpy as jnp
 
 def gradient_norm(grads: Any, norm_type: float = 2.0) -> jax.Array:
     """The `norm_type`-norm (`inf` allowed) of all gradients as one vector; 0 if there are none."""
-    sizes = [
-        jnp.abs(leaf).astype(jnp.promote_types(leaf.dtype, jnp.float32)) for leaf in jax.tree.leaves(grads)
-    ]
+    sizes = [jnp.abs(leaf).astype(jnp.promote_types(leaf.dtype, jnp.float32)) for leaf in jax.tree.leaves(grads)]
     if not sizes:
         return jnp.zeros(())
     if norm_type == float("inf"):
@@ -29,9 +27,7 @@ def clip_grad_norm(
     """
     total_norm = gradient_norm(grads, norm_type)
     if error_if_nonfinite and not bool(jnp.isfinite(total_norm)):
-        raise RuntimeError(
-            f"The total norm of order {norm_type} for gradients is non-finite, so it cannot be clipped."
-        )
+        raise RuntimeError(f"The total norm of order {norm_type} for gradients is non-finite, so it cannot be clipped.")
     scale = jnp.minimum(max_norm / (total_norm + 1e-6), 1.0)
     return jax.tree.map(lambda gradient: (gradient * scale).astype(gradient.dtype), grads), total_norm
 

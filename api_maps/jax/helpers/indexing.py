@@ -120,9 +120,7 @@ def bucketize(x, boundaries, right: bool = False) -> jax.Array:
     return jnp.searchsorted(jnp.asarray(boundaries), jnp.asarray(x), side="right" if right else "left")
 
 
-def searchsorted(
-    sorted_sequence, values, right: bool = False, side: str | None = None, sorter=None
-) -> jax.Array:
+def searchsorted(sorted_sequence, values, right: bool = False, side: str | None = None, sorter=None) -> jax.Array:
     """Where `values` would be inserted along the last axis of `sorted_sequence`.
 
     A sequence with several axes is searched row by row: `values` then has the same leading axes.
@@ -139,17 +137,13 @@ def searchsorted(
     return found.reshape(values.shape)
 
 
-def unique(
-    x, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, axis: int | None = None
-):
+def unique(x, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, axis: int | None = None):
     """Distinct values in rising order (slices along `axis` if given), then inverse and counts if asked for.
 
     Only outside jit: the length depends on the data. NaNs are all distinct, as in torch.
     """
     x = jnp.asarray(x)
-    values, inverse, counts = jnp.unique(
-        x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
-    )
+    values, inverse, counts = jnp.unique(x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
     inverse = inverse.reshape(x.shape if axis is None else (x.shape[axis],))
     extras = ([inverse] if return_inverse else []) + ([counts] if return_counts else [])
     return (values, *extras) if extras else values

@@ -88,11 +88,7 @@ def named_variables(
 ) -> Iterator[tuple[str, nnx.Variable]]:
     """Parameters or buffers with their dotted names."""
     seen: set[int] = set()
-    found = (
-        named_modules(module, prefix=prefix, remove_duplicate=remove_duplicate)
-        if recurse
-        else [(prefix, module)]
-    )
+    found = named_modules(module, prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, module)]
     for path, inner in found:
         for name, variable in own_variables(inner, is_buffer):
             if remove_duplicate:

@@ -53,7 +53,9 @@ def optimizer_load_state_dict(optimizer: Any, state: Mapping[str, Any]) -> None:
     if len(own_groups) != len(groups):
         raise ValueError("loaded state dict has a different number of parameter groups")
     if isinstance(optimizer, ParameterGroups) and sizes != [len(group["params"]) for group in own_groups]:
-        raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
+        raise ValueError(
+            "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+        )
     for own, group in zip(own_groups, groups, strict=True):
         for name, value in group.items():
             if name != "params":

@@ -20,9 +20,7 @@ def is_zero(number: Any) -> bool:
 
 def with_weight_decay(weight_decay: Any, maximize: bool, *steps: Any) -> optax.GradientTransformation:
     """Steps after torch's common preparation: negate if maximizing, then add `weight_decay * parameter`."""
-    return optax.chain(
-        optax.scale(-1.0 if maximize else 1.0), optax.add_decayed_weights(weight_decay), *steps
-    )
+    return optax.chain(optax.scale(-1.0 if maximize else 1.0), optax.add_decayed_weights(weight_decay), *steps)
 
 
 def bias_correction(beta: Any, count: jax.Array) -> jax.Array:
@@ -51,9 +49,7 @@ def damped_momentum(momentum: Any, dampening: Any, nesterov: bool) -> optax.Grad
         if state.momentum_buffer is None:
             return grads, DampedMomentumState(state.step + 1, None)
         fresh = jnp.where(state.step == 0, 1.0, 1.0 - dampening)
-        buffer = jax.tree.map(
-            lambda b, g: (momentum * b + fresh * g).astype(b.dtype), state.momentum_buffer, grads
-        )
+        buffer = jax.tree.map(lambda b, g: (momentum * b + fresh * g).astype(b.dtype), state.momentum_buffer, grads)
         result = jax.tree.map(lambda g, b: g + momentum * b, grads, buffer) if nesterov else buffer
         # Without momentum torch keeps no buffer, and dampening has no effect.
         result = jax.tree.map(lambda g, r: jnp.where(momentum == 0, g, r), grads, result)
@@ -109,9 +105,7 @@ def adam_direction(betas: Sequence[Any], eps: Any, amsgrad: bool) -> optax.Gradi
 
     def update(grads: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
         state = next_moments(grads, state, betas)
-        first_correction, second_correction = (
-            bias_correction(beta, state.step) for beta in (betas[0], betas[1])
-        )
+        first_correction, second_correction = (bias_correction(beta, state.step) for beta in (betas[0], betas[1]))
         second = state.max_exp_avg_sq if amsgrad else state.exp_avg_sq
 
         def direction(m: jax.Array, v: jax.Array) -> jax.Array:
@@ -146,9 +140,7 @@ def adamw(
     """`torch.optim.AdamW`; `weight_decay` shrinks the parameters directly."""
     decay = optax.add_decayed_weights(weight_decay)
     direction = adam_direction(betas, eps, amsgrad)
-    return optax.chain(
-        optax.scale(-1.0 if maximize else 1.0), direction, decay, optax.scale_by_learning_rate(lr)
-    )
+    return optax.chain(optax.scale(-1.0 if maximize else 1.0), direction, decay, optax.scale_by_learning_rate(lr))
 
 
 def rmsprop(
@@ -251,13 +243,9 @@ def nadam(
             ahead = (1 - mu) / (1 - product) * g + mu_next / (1 - product * mu_next) * m
             return (ahead / (jnp.sqrt(v / correction) + eps)).astype(m.dtype)
 
-        return jax.tree.map(direction, grads, moments.exp_avg, moments.exp_avg_sq), NadamState(
-            moments, product
-        )
+        return jax.tree.map(direction, grads, moments.exp_avg, moments.exp_avg_sq), NadamState(moments, product)
 
-    return adam_variant(
-        optax.GradientTransformation(init, update), lr, weight_decay, decoupled_weight_decay, maximize
-    )
+    return adam_variant(optax.GradientTransformation(init, update), lr, weight_decay, decoupled_weight_decay, maximize)
 
 
 def radam(
@@ -272,9 +260,7 @@ def radam(
 
     def update(grads: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
         state = next_moments(grads, state, betas)
-        first_correction, second_correction = (
-            bias_correction(beta, state.step) for beta in (betas[0], betas[1])
-        )
+        first_correction, second_correction = (bias_correction(beta, state.step) for beta in (betas[0], betas[1]))
         longest = 2 / (1 - betas[1]) - 1
         length = longest - 2 * state.step * (1 - second_correction) / second_correction
         safe = jnp.where(length > 5, length, 6.0)
@@ -298,6 +284,4 @@ def adam_variant(
     step = optax.scale_by_learning_rate(lr)
     if not decoupled:
         return with_weight_decay(weight_decay, maximize, direction, step)
-    return optax.chain(
-        optax.scale(-1.0 if maximize else 1.0), direction, optax.add_decayed_weights(weight_decay), step
-    )
+    return optax.chain(optax.scale(-1.0 if maximize else 1.0), direction, optax.add_decayed_weights(weight_decay), step)

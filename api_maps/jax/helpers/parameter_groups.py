@@ -31,18 +31,14 @@ class ParameterGroup(nnx.Pytree):
     `group["params"]` is the list of Variables. Each parameter has its own optax state, as in torch.
     """
 
-    def __init__(
-        self, transformation: Callable[..., optax.GradientTransformation], options: Mapping[str, Any]
-    ):
+    def __init__(self, transformation: Callable[..., optax.GradientTransformation], options: Mapping[str, Any]):
         options = dict(options)
         self.params = nnx.List(options.pop("params"))
         self.transformation = transformation
         self.names = tuple(inspect.signature(transformation).parameters)
         self.host = HostValues(options)
         numbers = {name: options[name] for name in self.names if is_number(options[name])}
-        self.numbers = nnx.Dict(
-            {name: nnx.OptState(jnp.asarray(value, float)) for name, value in numbers.items()}
-        )
+        self.numbers = nnx.Dict({name: nnx.OptState(jnp.asarray(value, float)) for name, value in numbers.items()})
         self.states = nnx.data([])
         self.reset()
 
@@ -92,7 +88,7 @@ class ParameterGroup(nnx.Pytree):
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value of a hyperparameter, or `default`."""
-        return self[name] if name in self else default
+        return self[name] if name in self else default  # noqa: SIM401
 
     def setdefault(self, name: str, default: Any = None) -> Any:
         """The value of a hyperparameter, set to `default` if there is none."""
@@ -123,14 +119,10 @@ class ParameterGroups(nnx.Pytree):
     inside `nnx.jit` where model and optimizer are both arguments. Parameters without a gradient are left alone.
     """
 
-    def __init__(
-        self, transformation: Callable[..., optax.GradientTransformation], params: Iterable, **defaults: Any
-    ):
+    def __init__(self, transformation: Callable[..., optax.GradientTransformation], params: Iterable, **defaults: Any):
         self.transformation = transformation
         signature = inspect.signature(transformation).parameters
-        self.defaults = HostValues(
-            {name: parameter.default for name, parameter in signature.items()} | defaults
-        )
+        self.defaults = HostValues({name: parameter.default for name, parameter in signature.items()} | defaults)
         groups = [params] if isinstance(params, Mapping) else list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -153,9 +145,7 @@ class ParameterGroups(nnx.Pytree):
         known = {id(param) for other in self.groups for param in other.params}
         if any(id(param) in known for param in params):
             raise ValueError("some parameters appear in more than one parameter group")
-        self.groups.append(
-            ParameterGroup(self.transformation, {**self.defaults.values, **group, "params": params})
-        )
+        self.groups.append(ParameterGroup(self.transformation, {**self.defaults.values, **group, "params": params}))
 
     def update(self, model: Any, grads: Any) -> None:
         """One step: `grads` as `nnx.grad` returns them for `model`, a module or a tuple of modules."""
@@ -203,9 +193,7 @@ class InjectedHyperparameters:
         # The Python value that was set is exact; the array holds it rounded, unless someone else wrote it.
         kept = self.host.values.get(name)
         kept_list = [kept] if len(natives) == 1 else kept
-        if kept is not None and all(
-            np.asarray(k, v.dtype) == v for k, v in zip(kept_list, values, strict=True)
-        ):
+        if kept is not None and all(np.asarray(k, v.dtype) == v for k, v in zip(kept_list, values, strict=True)):
             return kept
         numbers = [float(str(value)) if value.dtype == np.float32 else float(value) for value in values]
         return numbers[0] if len(natives) == 1 else tuple(numbers)
@@ -222,7 +210,7 @@ class InjectedHyperparameters:
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value of a hyperparameter, or `default`."""
-        return self[name] if name in self else default
+        return self[name] if name in self else default  # noqa: SIM401
 
     def setdefault(self, name: str, default: Any = None) -> Any:
         """The value of a hyperparameter, set to `default` if there is none."""

@@ -18,11 +18,7 @@ class ValuesIndices(NamedTuple):
 def pick(x: jax.Array, indices: jax.Array, axis: int, keepdims: bool) -> ValuesIndices:
     """The entries of `x` at `indices` (kept axis of size 1), which alone receive the gradient."""
     values = jnp.take_along_axis(x, indices, axis)
-    return (
-        ValuesIndices(values, indices)
-        if keepdims
-        else ValuesIndices(values.squeeze(axis), indices.squeeze(axis))
-    )
+    return ValuesIndices(values, indices) if keepdims else ValuesIndices(values.squeeze(axis), indices.squeeze(axis))
 
 
 def scalar_pick(x: jax.Array) -> ValuesIndices:
@@ -76,9 +72,7 @@ def median(x, axis: int | None = None, keepdims: bool = False):
     indices = jax.lax.slice_in_dim(jnp.argsort(x, axis), middle, middle + 1, axis=axis % x.ndim)
     if jnp.issubdtype(x.dtype, jnp.floating):
         missing = jnp.isnan(x)
-        indices = jnp.where(
-            missing.any(axis, keepdims=True), jnp.argmax(missing, axis, keepdims=True), indices
-        )
+        indices = jnp.where(missing.any(axis, keepdims=True), jnp.argmax(missing, axis, keepdims=True), indices)
     return pick(x, indices, axis, keepdims)
 
 
@@ -245,9 +239,7 @@ def norm(x, p="fro", axis=None, keepdims: bool = False) -> jax.Array:
     if power == 0:
         return (x != 0).sum(axis, keepdims=keepdims).astype(jnp.abs(x).dtype)
     if power == 2:
-        squared = (jnp.real(x) ** 2 + jnp.imag(x) ** 2 if jnp.iscomplexobj(x) else x * x).sum(
-            axis, keepdims=keepdims
-        )
+        squared = (jnp.real(x) ** 2 + jnp.imag(x) ** 2 if jnp.iscomplexobj(x) else x * x).sum(axis, keepdims=keepdims)
         zero = squared == 0
         return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, squared)))
     size = absolute(x)

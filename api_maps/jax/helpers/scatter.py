@@ -184,9 +184,7 @@ def select_scatter(x, src, axis: int, index: int) -> jax.Array:
     return x.at[(slice(None),) * (axis % x.ndim) + (index,)].set(src)
 
 
-def slice_scatter(
-    x, src, axis: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> jax.Array:
+def slice_scatter(x, src, axis: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> jax.Array:
     """`x` with `x[start:end:step]` along `axis` replaced by `src`."""
     x = jnp.asarray(x)
     return x.at[(slice(None),) * (axis % x.ndim) + (slice(start, end, step),)].set(src)

@@ -153,7 +153,11 @@ class LinearLR(LRScheduler):
     """The rate times a factor that goes straight from `start_factor` to `end_factor` in `total_iters` steps."""
 
     def __init__(
-        self, optimizer: Any, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5,
+        self,
+        optimizer: Any,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
         last_epoch: int = -1,
     ):
         if not 0 < start_factor <= 1:

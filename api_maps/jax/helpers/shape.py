@@ -98,7 +98,7 @@ def squeeze(x, axis=None) -> jax.Array:
 
 
 def meshgrid(*arrays, indexing: str = "ij") -> tuple[jax.Array, ...]:
-    """Coordinate grids of 1-D arrays (or one sequence of them); the first varies along axis 0 ('ij', torch's default)."""
+    """Coordinate grids of 1-D arrays, or of one sequence of them; with 'ij' the first varies along axis 0."""
     if len(arrays) == 1 and isinstance(arrays[0], (list, tuple)):
         arrays = tuple(arrays[0])
     return tuple(jnp.meshgrid(*[jnp.atleast_1d(a) for a in arrays], indexing=indexing))
