@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
@@ -25,7 +25,8 @@ class Gradient:
 
     models: the modules differentiated; others: modules that only have to pass through; variable: the names that hold
     the gradients, one for each group of models; adds: whether they are added to those before; explicit: whether a
-    statement at the place of `backward()` is needed.
+    statement at the place of `backward()` is needed. Where the forward pass was run earlier (`Prefix`), the models are
+    its results, and `pullback` turns their gradients into the ones called `final`.
     """
 
     found: Found
@@ -36,6 +37,18 @@ class Gradient:
     variables: tuple[str, ...]
     adds: bool
     explicit: bool
+    pullback: str = ""
+    final: str = ""
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """The first part of a forward pass, which other steps separate from its loss; `results` are what the loss reads."""
+
+    region: Region
+    model: str
+    results: tuple[str, ...]
+    pullback: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +71,7 @@ class TrainingPlan:
     lines: Lines
     problem: str = ""
     regions: dict[cst.CSTNode, Gradient] = field(default_factory=dict)
+    prefixes: dict[cst.CSTNode, Prefix] = field(default_factory=dict)
     inside: set[cst.CSTNode] = field(default_factory=set)
     changes: dict[cst.CSTNode, Change] = field(default_factory=dict)
     starts: dict[cst.CSTNode, list[str]] = field(default_factory=dict)
@@ -77,6 +91,7 @@ def plan_for(context: FileContext, scope: Scope) -> TrainingPlan | None:
     except RegionProblem as problem:
         plan.problem = str(problem)
         plan.regions.clear()
+        plan.prefixes.clear()
         plan.changes.clear()
         plan.blocks.clear()
     return plan
@@ -113,7 +128,7 @@ class _Planner:
             self._gradient(found)
         self._zeros()
         self._steps_and_clips()
-        touched = {*self.plan.changes, *self.plan.regions, *self.plan.inside, *self.plan.starts}
+        touched = {*self.plan.changes, *self.plan.regions, *self.plan.prefixes, *self.plan.inside, *self.plan.starts}
         self.plan.blocks = self.plan.lines.blocks_with(touched)
 
     # What happens where.
@@ -370,26 +385,88 @@ class _Planner:
         loss = _loss_of(found)
         lines = frozenset(other.line for other in self.found)
         places, chosen = find_region(found.places, loss, units, self._fixed(), lines)
+        cut = self._cut(found, places, chosen, units)
+        if cut is not None:
+            self._gradient_of_suffix(found, loss, places, cut, live)
+            return
         self._check_between(found, places, chosen, live)
-        name = loss.value if isinstance(loss, cst.Name) else None
-        backwards = frozenset(other.line for other in self.found if other.kind == "backward")
-        region = arrange(places, chosen, name, units, lines, self._defined_before(places, chosen), backwards)
+        region = self._region(places, chosen, loss, units)
         missing = [unit for group in groups if len(group) > 1 for unit in group if not self._mentions(region, loss, unit)]
         if missing:
             raise RegionProblem(f"the loss does not use {missing[0]}, which the optimizer steps; torch would leave it unchanged")
-        if name is not None and region.statements and name not in effects_of(region.statements).binds:
-            name = None
         self._check_hidden_calls(region, loss, units)
-        gradient = self._assembled(found, region, loss, groups, live, places)
-        anchor = places[-1].statements[region.inside[0]] if region.inside else found.line
-        if anchor in self.plan.regions or any(line in self.plan.inside for line in region.statements):
-            raise RegionProblem("two backward() calls share statements; add the losses and call backward() once")
+        self._add(self._assembled(found, region, loss, groups, live, places))
+
+    def _region(
+        self, places: tuple[Place, ...], chosen: Sequence[int], loss: cst.BaseExpression | None, units: Sequence[str]
+    ) -> Region:
+        lines = frozenset(other.line for other in self.found)
+        backwards = frozenset(other.line for other in self.found if other.kind == "backward")
+        name = loss.value if isinstance(loss, cst.Name) else None
+        return arrange(places, list(chosen), name, units, lines, self._defined_before(places, chosen), backwards)
+
+    def _add(self, gradient: Gradient) -> None:
+        """Enter a gradient into the plan."""
+        found, region = gradient.found, gradient.region
+        block = region.places[-1].statements
+        anchor = block[region.inside[0]] if region.inside else found.line
+        self._take(region, anchor)
         self.plan.regions[anchor] = gradient
-        self.plan.inside |= set(region.statements)
-        self.plan.inside |= {places[-1].statements[index] for index in (*region.before, *region.after)}
         if found.line is not anchor:
             kind = "gather" if gradient.explicit else "drop"
             self.plan.changes[found.line] = Change(kind, found, variables=gradient.variables, gradient=gradient)
+
+    def _take(self, region: Region, anchor: cst.CSTNode) -> None:
+        if anchor in self.plan.regions or any(line in self.plan.inside for line in region.statements):
+            raise RegionProblem("two backward() calls share statements; add the losses and call backward() once")
+        block = region.places[-1].statements
+        self.plan.inside |= {block[index] for index in (*region.inside, *region.before, *region.after)}
+
+    # A forward pass that other steps separate from its loss.
+
+    def _cut(
+        self, found: Found, places: tuple[Place, ...], chosen: Sequence[int], units: Sequence[str]
+    ) -> tuple[list[int], list[int], list[str]] | None:
+        """The statements before and after the last foreign step within the region, and the names that cross it."""
+        block = places[-1].statements
+        events = [
+            other.places[-1].index for other in self.found
+            if other.kind != "zero" and other.places[-1].statements is block
+            and chosen and chosen[0] < other.places[-1].index < chosen[-1]
+        ]  # fmt: skip
+        if not events or len(units) != 1 or len(places) != len(found.places):
+            return None
+        suffix = [index for index in chosen if index > max(events)]
+        prefix = [index for index in chosen if index < max(events)]
+        first = tainted_names([block[index] for index in prefix], units)
+        prefix = [index for index in prefix if effects_of([block[index]]).binds & first]
+        behind = [block[index] for index in suffix]
+        crossing = sorted(first & effects_of([*behind, _loss_of(found)]).reads)
+        if not crossing or any(carries_gradient(statement, units, set()) for statement in behind):
+            return None
+        return prefix, suffix, crossing
+
+    def _gradient_of_suffix(
+        self, found: Found, loss: cst.BaseExpression, places: tuple[Place, ...],
+        cut: tuple[list[int], list[int], list[str]], live: list[str],
+    ) -> None:  # fmt: skip
+        prefix, suffix, crossing = cut
+        unit = self.units[live[0]]
+        taken = self._taken()
+        first = self._region(places, prefix, None, unit)
+        if set(first.results) != set(crossing):
+            raise RegionProblem(
+                "the forward pass is shared by two backward() calls with other steps between; compute it again for each"
+            )
+        self._check_hidden_calls(first, cst.Name("None"), unit)
+        pullback = free_name(f"{crossing[0]}_vjp", taken)
+        self._take(first, places[-1].statements[first.inside[0]])
+        self.plan.prefixes[places[-1].statements[first.inside[0]]] = Prefix(first, unit[0], tuple(crossing), pullback)
+        region = self._region(places, suffix, loss, crossing)
+        self._check_between(found, places, suffix, live)
+        made = self._assembled(found, region, loss, (tuple(crossing),), live, places)
+        variables = (free_name(f"{crossing[0]}_grads", taken | set(self.variable.values())),)
+        self._add(replace(made, variables=variables, pullback=pullback, final=self.variable[unit]))
 
     def _assembled(
         self, found: Found, region: Region, loss: cst.BaseExpression, groups: tuple[tuple[str, ...], ...],
@@ -411,7 +488,7 @@ class _Planner:
             if root not in units and root != "self" and self._may_train(root)
         )
         return Gradient(
-            found, region, loss, groups, others, tuple(self.variable[group] for group in groups), adds,
+            found, region, loss, groups, others, tuple(self.variable.get(group, "") for group in groups), adds,
             adds or resets or away)  # fmt: skip
 
     def _between(self, found: Found, places: tuple[Place, ...], region: Region | None, chosen: Sequence[int] = ()) -> list[Found]:

@@ -22,7 +22,7 @@ from .optimizer_models import Scope
 from .rngs import NAME as RNGS
 from .training_comments import about_clearing, behind_definition, with_comments
 from .training_events import Found
-from .training_reading import Change, Gradient, TrainingPlan, free_name, plan_for
+from .training_reading import Change, Gradient, Prefix, TrainingPlan, free_name, plan_for
 
 _TELLING = frozenset(("backward", "step", "zero_grad", "clip_grad_norm_", "clip_grad_value_"))
 _APIS = {
@@ -110,6 +110,10 @@ class _BlockWriter:
         if gradient is not None:
             self._region(gradient, line)
             return
+        prefix = self.plan.prefixes.get(line)
+        if prefix is not None:
+            self._prefix(prefix, line)
+            return
         if line in self.plan.inside:
             return
         change = self.plan.changes.get(line)
@@ -177,10 +181,51 @@ class _BlockWriter:
         comments = [] if gradient.found.line is anchor else gradient.found.line.leading_lines
         comments = [line for line in comments if line.comment is not None] if not gradient.explicit else []
         self._emit([self._differentiated(gradient, function, parameters)], [cst.EmptyLine(indent=False), *comments])
+        if gradient.pullback:
+            name = f"new_{gradient.final}" if gradient.explicit else gradient.final
+            values = {"final": cst.Name(name), "pull": cst.Name(gradient.pullback), "grads": cst.Name(gradient.variables[0])}
+            self._emit(self.context.statements("{final} = {pull}({grads})", **values), ())
         if gradient.explicit and gradient.found.line is anchor:
             self._emit(self._gathered(gradient), ())
         for index in region.after:
             self._emit(self._rewritten(block[index]), ())
+
+    def _prefix(self, prefix: Prefix, anchor: Any) -> None:
+        """`def fake_fn(model): ...` and `fake, fake_vjp = value_and_vjp(fake_fn, model)`."""
+        region = prefix.region
+        block = region.places[-1].statements
+        for index in region.before:
+            self._emit(self._rewritten(block[index]), ())
+        parameter = prefix.model.rpartition(".")[2].strip("_")
+        body = [part for line in region.statements for part in self._rewritten(line)]
+        body[0] = body[0].with_changes(leading_lines=[])
+        result = _one_or_tuple([cst.Name(name) for name in prefix.results])
+        body.append(cst.SimpleStatementLine([cst.Return(result)]))
+        names = [parameter, *region.carried]
+        if any(isinstance(node, cst.Name) and node.value == RNGS for line in body for node in walk(line)):
+            names.append(RNGS)
+        function = free_name(f"{prefix.results[0]}_fn", self._file_names())
+        rename = _Substitution({prefix.model: parameter} if prefix.model != parameter else {})
+        definition = cst.FunctionDef(
+            cst.Name(function), cst.Parameters([cst.Param(cst.Name(name)) for name in names]),
+            cst.IndentedBlock([line.visit(rename) for line in body]))  # fmt: skip
+        spaced = list(anchor.leading_lines)
+        if self.body and not any(line.comment is None for line in spaced[:1]):
+            spaced.insert(0, cst.EmptyLine(indent=False))
+        self._emit([definition], spaced)
+        arguments = [cst.Arg(cst.Name(function)), cst.Arg(dotted_name(prefix.model)), *(cst.Arg(cst.Name(n)) for n in names[1:])]
+        call = self.context.expression("helpers.value_and_vjp({arguments})", arguments=arguments)
+        target = _pair(result, cst.Name(prefix.pullback))
+        line = cst.SimpleStatementLine([cst.Assign([cst.AssignTarget(target)], call)])
+        self._emit([line], [cst.EmptyLine(indent=False)])
+        for index in region.after:
+            self._emit(self._rewritten(block[index]), ())
+
+    def _file_names(self) -> set[str]:
+        if "names" not in self.context.state:
+            self.context.state["names"] = {node.value for node in walk(self.context.module) if isinstance(node, cst.Name)}
+        names: set[str] = self.context.state["names"]
+        return names
 
     def _parameters(self, gradient: Gradient) -> dict[str, str]:
         """The loss function's parameter for each module."""
@@ -195,13 +240,12 @@ class _BlockWriter:
         return names
 
     def _function_name(self, gradient: Gradient) -> str:
-        if "names" not in self.context.state:
-            self.context.state["names"] = {node.value for node in walk(self.context.module) if isinstance(node, cst.Name)}
+        taken = self._file_names()
         stem = gradient.loss.value if isinstance(gradient.loss, cst.Name) else "loss"
         for wanted in (f"{stem}_fn", f"compute_{stem}"):
-            if wanted not in self.context.state["names"]:
+            if wanted not in taken:
                 return wanted
-        return free_name(f"{stem}_of_batch", self.context.state["names"])
+        return free_name(f"{stem}_of_batch", taken)
 
     def _definition(self, gradient: Gradient, function: str, parameters: Mapping[str, str]) -> cst.FunctionDef:
         rename = _Substitution({unit: name for unit, name in parameters.items() if unit != name})
@@ -238,7 +282,7 @@ class _BlockWriter:
         call = self.context.expression(
             f"{transform}({', '.join(['{function}', *options])})({{arguments}})",
             function=cst.Name(function), arguments=arguments)  # fmt: skip
-        prefix = "new_" if gradient.explicit else ""
+        prefix = "new_" if gradient.explicit and not gradient.pullback else ""
         grads = _one_or_tuple([cst.Name(prefix + name) for name in gradient.variables])
         target = self._target(gradient, grads)
         return cst.SimpleStatementLine([cst.Assign([cst.AssignTarget(target)], call)])
@@ -254,7 +298,7 @@ class _BlockWriter:
 
     def _gathered(self, gradient: Gradient) -> list[Any]:
         statements: list[Any] = []
-        for name in gradient.variables:
+        for name in (gradient.final,) if gradient.pullback else gradient.variables:
             template = "{old} = helpers.add_gradients({old}, {new})" if gradient.adds else "{old} = {new}"
             statements += self.context.statements(template, old=cst.Name(name), new=cst.Name(f"new_{name}"))
         return statements

@@ -279,7 +279,7 @@ def train(model: Net, xs, ys):
 def test_two_models_one_optimizer() -> None:
     code = HEAD + '''
 def train(encoder: Net, decoder: Critic, xs, ys):
-    optimizer = torch.optim.Adam(list(encoder.parameters()) + list(decoder.parameters()), lr=0.01)
+    optimizer = torch.optim.Adam(list(encoder.parameters()) + list(decoder.parameters()), lr=0.01, eps=1e-3)
     losses = []
     for x, y in zip(xs, ys):
         optimizer.zero_grad()
