@@ -20,6 +20,7 @@ from .expressions import (
     parenthesized,
 )
 from .lattice import Scalar
+from .lattice import Sequence as SequenceType
 from .read import Argument, BoundOp, Collected, Constant, Given, Refusal, literal
 from .signature import MISSING, Opaque, Passing
 from .tables import CONTEXT, DROP, REFUSE, HubOp, Spelling, SpellingParameter, operator_operands
@@ -207,8 +208,23 @@ class OpWriter:
             if value in mapping:
                 return literal_node(mapping[value])
         node: cst.BaseExpression = self.context.rewrite(argument.node)
+        parameter = self.context.tables.hub[row.op].parameter(hub) if row.op in self.context.tables.hub else None
+        if parameter is not None and parameter.kind == "axes":
+            node = self._axes(argument.node, node)
         if isinstance(node, cst.GeneratorExp) and not node.lpar:
             return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+        return node
+
+    def _axes(self, original: cst.BaseExpression, node: cst.BaseExpression) -> cst.BaseExpression:
+        """Several axes are a tuple: not every framework takes a list."""
+        if isinstance(node, cst.List):
+            elements = list(node.elements)
+            if len(elements) == 1 and not isinstance(elements[0].comma, cst.Comma):
+                elements[0] = elements[0].with_changes(comma=cst.Comma())
+            return cst.Tuple(elements)
+        value = self.context.type_of(original)
+        if isinstance(value, SequenceType) and value.kind == "list":
+            return cst.Call(cst.Name("tuple"), [cst.Arg(node)])
         return node
 
     def _dtype(self, op: str, hub: str, value: Any) -> cst.BaseExpression | None:
