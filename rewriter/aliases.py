@@ -16,15 +16,27 @@ from .infer import Inference
 from .lattice import UNKNOWN, Array, Instance, Method, Reference, Type
 from .liveness import Liveness, block_statements, captured_names, names_read, target_names
 from .names import Definition, dotted
-from .nodes import children
-from .storage import NOWHERE, AliasFacts, Environment, Storage, StorageEvaluator, Storages, Summary, root_name
+from .nodes import children, walk
+from .read import BoundOp
+from .storage import (
+    NOWHERE,
+    AliasFacts,
+    Environment,
+    FileLayers,
+    Storage,
+    StorageEvaluator,
+    Storages,
+    Summary,
+    is_told_inplace,
+    root_name,
+)
 
 
 class FunctionAliases(StorageEvaluator):
     """The storages before each statement of one function or file, and what the function returns and keeps."""
 
     def __init__(self, body: Sequence[cst.CSTNode], outside: Environment, live: Liveness, base: StorageEvaluator) -> None:
-        super().__init__(base.types, base.bound, base.facts, base.framework, base.summarize)
+        super().__init__(base.types, base.bound, base.facts, base.framework, base.summarize, base.layers)
         self.live = live
         self.before: dict[cst.CSTNode, Environment] = {}
         self.returned: Storages = NOWHERE
@@ -154,13 +166,15 @@ class FunctionAliases(StorageEvaluator):
         """`container[k] = value`: the container's name stands for its elements too."""
         place = dotted(container) or root_name(container)
         if place is not None and place in self.environment:
+            self.hold_twice(self.environment[place] & found)
             self.environment[place] |= found
         elif found:
             self.hold(f"the container {place or 'that holds it'}", found)
 
     def _augment(self, node: cst.AugAssign) -> None:
         found = self.of(node.value)
-        if isinstance(node.target, cst.Name) and not isinstance(self.type_of(node.target), Array):
+        arrays = isinstance(self.type_of(node.target), Array) or isinstance(self.type_of(node.value), Array)
+        if isinstance(node.target, cst.Name) and not arrays:
             known = self.environment.get(node.target.value, NOWHERE)
             self.environment[node.target.value] = known | found
         else:
@@ -307,9 +321,10 @@ class Aliases:
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
-        self.facts = AliasFacts.of(inference.tables.frameworks[inference.source])
+        self.facts = AliasFacts.of(inference.tables.frameworks[inference.source], inference.tables)
         self._functions: dict[cst.CSTNode, FunctionAliases] = {}
         self._summaries: dict[cst.CSTNode, Summary | None] = {}
+        self._layers: dict[str, FileLayers] = {}
         self._places: dict[str, dict[cst.CSTNode, Where]] = {}
         self._call_index: dict[cst.CSTNode, list[_CallPlace]] | None = None
 
@@ -322,7 +337,8 @@ class Aliases:
 
     def _analyse(self, node: cst.CSTNode, file: str) -> FunctionAliases:
         found = self.inference.files[file]
-        base = StorageEvaluator(found.types, found.bound, self.facts, self.inference.framework, self.summary)
+        layers = self.layers(file)
+        base = StorageEvaluator(found.types, found.bound, self.facts, self.inference.framework, self.summary, layers)
         outside: Environment = {}
         body: Sequence[cst.CSTNode]
         if isinstance(node, cst.ClassDef):
@@ -338,6 +354,52 @@ class Aliases:
             body = node.body
             end = frozenset(bound_names(node.body)) | captured_names(node)
         return FunctionAliases(body, outside, Liveness(body, end), base)
+
+    def layers(self, file: str) -> FileLayers:
+        """What a file's assignments say of the layers that it gives names."""
+        if file not in self._layers:
+            in_place: set[str] = set()
+            new: dict[str, bool] = {}
+            for node in walk(self.inference.modules[file]):
+                if not isinstance(node, cst.Assign):
+                    continue
+                for target in node.targets:
+                    name = dotted(target.target)
+                    if name is not None and self._works_in_place(node.value, file):
+                        in_place.add(name)
+                    if name is not None:
+                        new[name] = new.get(name, True) and self._makes_new(node.value, file)
+            self._layers[file] = FileLayers(frozenset(in_place), frozenset(name for name, sure in new.items() if sure))
+        return self._layers[file]
+
+    def _works_in_place(self, value: cst.CSTNode, file: str) -> bool:
+        """A layer made to work in place, or a sequence of layers with one before any that makes a new array."""
+        if not isinstance(value, cst.Call):
+            return False
+        bound = self.inference.files[file].bound.get(value)
+        if isinstance(bound, BoundOp) and bound.op.is_layer and not self._is_sequence(value, file):
+            return is_told_inplace(value, bound)
+        if not self._is_sequence(value, file):
+            return False
+        for argument in value.args:
+            if self._works_in_place(argument.value, file):
+                return True
+            if self._makes_new(argument.value, file):
+                return False
+        return False
+
+    def _is_sequence(self, value: cst.Call, file: str) -> bool:
+        found = self.inference.files[file].types.get(value)
+        return isinstance(found, Instance) and found.path in self.facts.layers
+
+    def _makes_new(self, value: cst.CSTNode, file: str) -> bool:
+        """A layer whose result is certainly new memory, or a sequence of layers with one among them."""
+        if not isinstance(value, cst.Call):
+            return False
+        if self._is_sequence(value, file):
+            return any(self._makes_new(argument.value, file) for argument in value.args)
+        bound = self.inference.files[file].bound.get(value)
+        return isinstance(bound, BoundOp) and bound.op.is_layer and not is_told_inplace(value, bound)
 
     def _is_method(self, node: cst.FunctionDef, file: str) -> bool:
         static = any(dotted(decorator.decorator) == "staticmethod" for decorator in node.decorators)

@@ -164,9 +164,13 @@ class Inference:
         name = definition.path.rpartition(".")[2]
         return self._module_globals(definition.file).get(name, UNKNOWN)
 
-    def is_reference_root(self, name: str) -> bool:
-        """Whether a top-level package belongs to the source framework."""
-        return name in self.framework.roots
+    def read_builtin(self, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> BoundOp | None:
+        """A Python builtin called on an array, where the source framework's rows spell it."""
+        bound = read_call(self.tables, self.source, name, call, evaluator.type_of)
+        if isinstance(bound, BoundOp):
+            evaluator.bound[call] = bound
+            return bound
+        return None
 
     def import_names(self, scope: FileScope, node: cst.Import | cst.ImportFrom, imports: dict[str, str]) -> None:
         """The paths that an import statement inside a function binds."""
@@ -255,7 +259,7 @@ class Inference:
             known = self.framework.array_attribute(name)
             return known if known is not None else Method(owner, name)
         if isinstance(owner, Method):
-            return UNKNOWN
+            return Method(UNKNOWN, name) if name in self.evidence.unique_attributes else UNKNOWN
         known = self.framework.value_attribute(owner, name)
         if known is None and owner == UNKNOWN and self.framework.conventional(name) != UNKNOWN:
             return self.framework.conventional(name)

@@ -31,9 +31,9 @@ from .lattice import (
 )
 from .liveness import target_names
 from .names import dotted
-from .nodes import children
+from .nodes import children, walk
 from .read import BoundOp, Collected, Given, Refusal, literal
-from .tables import Framework
+from .tables import Framework, Tables
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,31 @@ Environment = dict[str, Storages]
 NOWHERE: Storages = frozenset()
 
 _PLAIN = (Scalar, Shape, NoneType, DType, Device, RandomKey, Callback, Partial, Reference)
-_COPIES = frozenset({"copy.deepcopy"})
+_PLAIN_RESULTS = frozenset({"shape", "int", "float", "bool", "scalar", "none", "dtype", "device"})
+_JOINING = (cst.Add, cst.Multiply, cst.BitOr, cst.BitAnd, cst.Subtract)
 _GROWING = frozenset({"append", "extend", "insert", "add", "update", "setdefault", "appendleft"})
 
 
 @dataclass(frozen=True)
 class AliasFacts:
-    """What the framework's facts say: ops whose result may share memory with an argument, layers likewise."""
+    """What the framework's facts say: ops whose result may share memory with an argument, layers likewise, functions
+    of other libraries that copy, and attributes and methods of arrays that give no array."""
 
     views: frozenset[str]
     layers: frozenset[str]
+    copies: frozenset[str]
+    plain: frozenset[str]
 
     @staticmethod
-    def of(framework: Framework) -> AliasFacts:
-        return AliasFacts(frozenset(framework.fact("views", default=())), frozenset(framework.fact("alias_layers", default=())))
+    def of(framework: Framework, tables: Tables) -> AliasFacts:
+        prefix = f"{framework.array_class}."
+        plain = {
+            path.removeprefix(prefix)
+            for path, rows in framework.by_path.items()
+            if path.startswith(prefix) and all(tables.hub[row.op].result in _PLAIN_RESULTS for row in rows)
+        }
+        facts = (frozenset(framework.fact(key, default=())) for key in ("views", "alias_layers", "copying_functions"))
+        return AliasFacts(*facts, frozenset(plain | {"device", "dtype"}))
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,14 @@ class Summary:
     keeps: frozenset[str]
     names: tuple[str, ...]
     attributes: Storages = NOWHERE
+
+
+@dataclass(frozen=True)
+class FileLayers:
+    """Dotted names that a file gives layers: those that work in place, and sequences of layers that make new arrays."""
+
+    in_place: frozenset[str] = frozenset()
+    new: frozenset[str] = frozenset()
 
 
 #: The summary of the repository's function that a call runs, None if that is not known.
@@ -97,12 +116,14 @@ class StorageEvaluator:
         facts: AliasFacts,
         framework: FrameworkTypes,
         summarize: Summarize,
+        layers: FileLayers = FileLayers(),
     ) -> None:
         self.types = types
         self.bound = bound
         self.facts = facts
         self.framework = framework
         self.summarize = summarize
+        self.layers = layers
         self.environment: Environment = {}
         self._sites: set[cst.CSTNode] = set()
 
@@ -121,8 +142,7 @@ class StorageEvaluator:
             case cst.Subscript():
                 found = self.subscript(node)
             case cst.BinaryOperation() | cst.UnaryOperation() | cst.Comparison():
-                parts = self.union(children(node))
-                found = self.fresh(node) if isinstance(self.type_of(node), Array) else parts
+                found = self.operation(node)
             case cst.NamedExpr(target=cst.Name(value=name)):
                 found = self.of(node.value)
                 self.environment[name] = found
@@ -130,6 +150,12 @@ class StorageEvaluator:
                 found = self.comprehension(node)
             case cst.Lambda():
                 found = NOWHERE
+            case cst.List() | cst.Tuple() | cst.Set() | cst.Dict():
+                found = NOWHERE
+                for child in children(node):
+                    item = self.of(child)
+                    self.hold_twice(found & item)
+                    found |= item
             case cst.IfExp():
                 self.of(node.test)
                 found = self.of(node.body) | self.of(node.orelse)
@@ -142,6 +168,16 @@ class StorageEvaluator:
         for node in nodes:
             found |= self.of(node)
         return found
+
+    def operation(self, node: cst.CSTNode) -> Storages:
+        """Arithmetic makes a new array; joined or repeated containers hold the same ones."""
+        parts = self.union(children(node))
+        operator = node.operator if isinstance(node, cst.BinaryOperation) else None
+        if isinstance(self.type_of(node), Array) or not isinstance(operator, _JOINING):
+            return self.fresh(node)
+        if isinstance(operator, cst.Multiply):
+            self.hold_twice(parts)
+        return parts
 
     def fresh(self, node: cst.CSTNode, part: int = 0) -> Storages:
         """New memory. What the same place made before is told apart, so that a loop's turns do not mix."""
@@ -163,6 +199,8 @@ class StorageEvaluator:
     def attribute(self, node: cst.Attribute) -> Storages:
         owner = self.type_of(node.value)
         held = self.of(node.value)
+        if isinstance(owner, (Unknown, Method)) and node.attr.value in self.facts.plain:
+            return NOWHERE
         if isinstance(owner, (Array, Tuple, Sequence, Mapping)) or isinstance(owner, Reference):
             return held
         place = dotted(node)
@@ -171,7 +209,7 @@ class StorageEvaluator:
         if place in self.environment:
             return self.environment[place]
         held = frozenset(storage for storage in held if storage.kind != "outer")
-        return held if isinstance(owner, Unknown) and held else held | {Storage("attribute", place)}
+        return held if isinstance(owner, (Unknown, Method)) and held else held | {Storage("attribute", place)}
 
     def subscript(self, node: cst.Subscript) -> Storages:
         held = self.of(node.value)
@@ -203,9 +241,16 @@ class StorageEvaluator:
         elements = [node.key, node.value] if isinstance(node, cst.DictComp) else [node.elt]  # type: ignore[attr-defined]
         found = self.union(elements)
         for name in _bound_by(node):
+            self.environment[name] = NOWHERE
+        self.hold_twice(frozenset(storage for storage in self.union(elements) if storage.site not in self._inside(node)))
+        for name in _bound_by(node):
             self.environment.pop(name, None)
         self.environment.update(outer)
         return found
+
+    @staticmethod
+    def _inside(node: cst.CSTNode) -> set[cst.CSTNode]:
+        return set(walk(node))
 
     def bind(self, target: cst.CSTNode, found: Storages) -> None:
         """Let the names of a target stand for these storages."""
@@ -229,12 +274,17 @@ class StorageEvaluator:
         if isinstance(node.func, cst.Attribute) and isinstance(self.type_of(node.func.value), Array):
             return receiver if isinstance(self.type_of(node), (Array, Unknown)) else receiver | everything
         callee = self.type_of(node.func)
+        if isinstance(callee, Method) and callee.receiver == UNKNOWN and callee.name in self.facts.plain:
+            return NOWHERE
         summary = self.summarize(node, callee)
         if summary is not None:
             return self._summarized(summary, node, arguments)
         if isinstance(callee, Instance) and self.framework.layer_result(callee.path) != UNKNOWN:
-            return everything if callee.path in self.facts.layers else self.fresh(node)
-        if isinstance(callee, Reference) and callee.path in _COPIES:
+            name = dotted(node.func)
+            if name in self.layers.in_place or (callee.path in self.facts.layers and name not in self.layers.new):
+                return everything
+            return self.fresh(node)
+        if isinstance(callee, Reference) and callee.path in self.facts.copies:
             return self.fresh(node)
         self._growth(node, everything)
         return everything | receiver | self.fresh(node)
@@ -243,7 +293,7 @@ class StorageEvaluator:
         if bound.op.is_layer:
             return NOWHERE
         names = {parameter.name for parameter in bound.op.parameters}
-        if bound.op.name in self.facts.views or "training" in names or self.is_inplace(node):
+        if bound.op.name in self.facts.views or "training" in names or is_told_inplace(node, bound):
             return self.union(self._array_arguments(bound))
         return self.fresh(node)
 
@@ -254,14 +304,6 @@ class StorageEvaluator:
                 yield argument.node
             elif isinstance(argument, Collected):
                 yield from (one.value for one in argument.arguments)
-
-    @staticmethod
-    def is_inplace(node: cst.Call) -> bool:
-        """Whether `inplace` is passed, unless it is certainly False."""
-        return any(
-            argument.keyword is not None and argument.keyword.value == "inplace" and literal(argument.value) is not False
-            for argument in node.args
-        )
 
     def _summarized(self, summary: Summary, node: cst.Call, arguments: list[Storages]) -> Storages:
         by_name: dict[str, Storages] = {}
@@ -290,6 +332,7 @@ class StorageEvaluator:
         if node.func.attr.value in _GROWING:
             root = root_name(node.func.value)
             if root is not None and root in self.environment and "." not in (dotted(node.func.value) or "."):
+                self.hold_twice(self.environment[root] & arguments)
                 self.environment[root] |= arguments
             else:
                 self.hold(f"the container {dotted(node.func.value) or root or 'that holds it'}", arguments)
@@ -297,6 +340,11 @@ class StorageEvaluator:
             self.hold(f"what .{node.func.attr.value}() keeps", arguments)
 
     effects: frozenset[cst.CSTNode] = frozenset()
+
+    def hold_twice(self, found: Storages) -> None:
+        """Several items of one container share these storages."""
+        if found:
+            self.hold("another item of its container", found)
 
     def hold(self, holder: str, found: Storages) -> None:
         """Something other than a local name holds these storages from now on."""
@@ -322,3 +370,15 @@ def root_name(node: cst.CSTNode) -> str | None:
             node = node.func
         else:
             return node.value if isinstance(node, cst.Name) else None
+
+
+def is_told_inplace(call: cst.Call, bound: BoundOp) -> bool:
+    """Whether a call passes `inplace`, by name or position, other than as False."""
+    named = [a.value for a in call.args if a.keyword is not None and a.keyword.value == "inplace"]
+    if named:
+        return literal(named[0]) is not False
+    names = [parameter.name for parameter in bound.spelling.parameters]
+    offset = 1 if bound.spelling.form == "method" else 0
+    plain = [argument.value for argument in call.args if argument.keyword is None]
+    index = names.index("inplace") + offset if "inplace" in names else len(plain)
+    return index < len(plain) and literal(plain[index]) is not False

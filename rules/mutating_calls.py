@@ -125,8 +125,7 @@ def _without_parentheses(value: cst.BaseExpression) -> cst.BaseExpression:
 
 
 def _assigned(place: Place, value: cst.BaseExpression, node: cst.Assign | cst.AnnAssign, context: FileContext) -> Any:
-    assert isinstance(place.node, cst.Name)
-    if not _read_later(place.node.value, node, context):
+    if not isinstance(place.node, cst.Name) or not _read_later(place.node.value, node, context):
         return node.with_changes(value=_without_parentheses(value))
     if isinstance(node, cst.AnnAssign):
         return Refusal(f"{describe(node)} gives one array two names; split the line", node)
@@ -141,7 +140,10 @@ def _check(place: Place, calls: tuple[MutatingCall, ...], node: Any, context: Fi
         if kind != "basic":
             reason = "changes a copy, not the array" if kind in ("mask", "gather") else "changes the array or a copy"
             return Refusal(f"{what} {reason}: store with {describe(subscript)} = ... instead", calls[-1].node, calls[-1].api)
-    if not isinstance(node, cst.Expr) and (place.kind != "name" or place.indices):
+    if place.kind == "temporary" and (isinstance(node, cst.Expr) or place.indices):
+        return Refusal(f"{what} changes an array through {describe(place.node)}, and JAX arrays have no views; "
+                       "write to the array itself or build the new one", calls[-1].node, calls[-1].api)  # fmt: skip
+    if not isinstance(node, cst.Expr) and (place.kind not in ("name", "temporary") or place.indices):
         return Refusal(f"{what} changes an array within a larger statement; give it a line of its own", calls[-1].node)
     later = [argument.value for call in calls[1:] for argument in call.node.args if argument.value is not call.array]
     reader = reads_shared(place, later, calls[-1].node, context)
@@ -189,6 +191,8 @@ def read_call(node: cst.Call, context: FileContext) -> NewValue | Refusal | None
 def _stays_in_expression(place: Place, node: cst.Call, context: FileContext) -> str:
     """Why the value alone does not do in place of a mutating call; '' if it does."""
     own_line = "; give it a line of its own"
+    if place.kind == "temporary" and not place.indices:
+        return ""
     if place.kind != "name" or place.indices or not isinstance(place.node, cst.Name):
         return own_line
     where = surroundings(context, node)[1]

@@ -12,10 +12,10 @@ from ..rewriter.aliases import Aliases, FunctionAliases, Where
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import parenthesized
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import Array, Reference, Scalar, Sequence, Unknown
+from ..rewriter.lattice import Array, Instance, Method, Reference, Scalar, Sequence, Unknown
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
-from ..rewriter.read import Refusal, literal
+from ..rewriter.read import BoundOp, Refusal, literal
 from ..rewriter.signature import MISSING
 from ..rewriter.storage import root_name
 
@@ -26,7 +26,8 @@ Node = cst.BaseExpression
 class Place:
     """A name, attribute or container item that holds an array, and the indices that lead from it to what changes.
 
-    kind: `name`, `attribute`, `item`, or `variable` for a module's parameter or buffer, which changes in place.
+    kind: `name`, `attribute`, `item`, `variable` for a module's parameter or buffer, which changes in place, or
+    `temporary` for the result of a call that may be a view of something else.
     """
 
     node: Node
@@ -50,18 +51,20 @@ def find_place(node: Node, context: FileContext) -> Place:
     if isinstance(node, cst.Attribute):
         if isinstance(context.type_of(node.value), Array):
             raise NoPlace(_through(node, f".{node.attr.value}"))
-        if dotted(node) is None and not _is_stable(node):
+        if dotted(node) is None and not _is_stable(node, context):
             raise NoPlace(f"{_text(node)} would be evaluated twice; give its owner a name first")
-        return Place(node, "variable" if _is_variable(node, context) else "attribute")
+        return Place(node, "variable" if _is_variable(node, context) or _may_be_variable(node, context) else "attribute")
     if isinstance(node, cst.Subscript):
         if isinstance(context.type_of(node.value), Array):
             inner = find_place(node.value, context)
             return Place(inner.node, inner.kind, (*inner.indices, node))
-        if not _is_stable(node):
+        if not _is_stable(node, context):
             raise NoPlace(f"{_text(node)} would be evaluated twice; give its parts names first")
         return Place(node, "item")
-    if isinstance(node, cst.Call) and not _makes_new(node, context):
-        raise NoPlace(_through(node, "the result of a call"))
+    if isinstance(node, cst.Call):
+        if _makes_new(node, context):
+            raise NoPlace("")
+        return Place(node, "temporary")
     if isinstance(node, (cst.IfExp, cst.BooleanOperation, cst.NamedExpr)) or not isinstance(found, Array):
         raise NoPlace(f"it is not certain which array {_text(node)} is; give it a line of its own")
     raise NoPlace("")
@@ -81,14 +84,29 @@ def without_wrappers(node: Node, context: FileContext) -> Node:
         inner = node.func if isinstance(node, cst.Call) and not node.args else node
         if not (isinstance(inner, cst.Attribute) and inner.attr.value in same):
             return node
-        if not isinstance(context.type_of(inner.value), Array):
+        if not (isinstance(context.type_of(inner.value), Array) or _is_taken_for_array(inner, context)):
             return node
         node = inner.value
+
+
+def _is_taken_for_array(node: cst.Attribute, context: FileContext) -> bool:
+    """`m.weight.data`, of which nothing is known but that it is used as only an array can be."""
+    return is_unknown(node.value, context) and isinstance(context.type_of(node), Array)
 
 
 def _is_variable(node: Node, context: FileContext) -> bool:
     found = context.type_of(node)
     return isinstance(found, Array) and bool(found.storage)
+
+
+def _may_be_variable(node: cst.Attribute, context: FileContext) -> bool:
+    """An attribute of an object that inference does not know, or of a framework's module. What is written to a
+    variable with `[...]` raises on a plain array, so this is never silently wrong."""
+    owner = context.type_of(node.value)
+    if isinstance(owner, Instance):
+        known = context.inference.attribute(owner, node.attr.value)
+        return context.source.owns(owner.path) or not isinstance(known, Array)
+    return is_unknown(node.value, context)
 
 
 def _makes_new(node: cst.Call, context: FileContext) -> bool:
@@ -101,20 +119,27 @@ def _makes_new(node: cst.Call, context: FileContext) -> bool:
     )
 
 
-def _is_stable(node: cst.CSTNode) -> bool:
+def _is_stable(node: cst.CSTNode, context: FileContext) -> bool:
     """Whether evaluating an expression twice gives the same object: names, attributes, literals and their subscripts."""
     if isinstance(node, cst.Name) or (isinstance(node, cst.BaseExpression) and literal(node) is not MISSING):
         return True
     if isinstance(node, cst.Attribute):
-        return _is_stable(node.value)
+        return _is_stable(node.value, context)
     if isinstance(node, cst.Subscript):
-        return _is_stable(node.value) and stable_index(node)
+        return _is_stable(node.value, context) and stable_index(node, context)
     return False
 
 
-def stable_index(node: cst.Subscript) -> bool:
-    """Whether no part of an index calls anything."""
-    return not any(isinstance(part, (cst.Call, cst.Yield, cst.Await, cst.NamedExpr)) for element in node.slice for part in walk(element))
+def stable_index(node: cst.Subscript, context: FileContext) -> bool:
+    """Whether evaluating an index twice gives the same: nothing in it calls more than the framework's operations."""
+    return all(_is_repeatable(part, context) for element in node.slice for part in walk(element))
+
+
+def _is_repeatable(node: cst.CSTNode, context: FileContext) -> bool:
+    if isinstance(node, cst.Call):
+        bound = context.bound(node)
+        return isinstance(bound, BoundOp) and not bound.op.random
+    return not isinstance(node, (cst.Yield, cst.Await, cst.NamedExpr))
 
 
 def _text(node: cst.CSTNode) -> str:
@@ -267,10 +292,13 @@ def check_sharing(place: Place, context: FileContext, node: cst.CSTNode, what: s
     analysis, where = surroundings(context, node)
     statement = where.statement
     found = analysis.storages(statement, place.node)
-    name = dotted(place.node) or root_name(place.node) or ""
+    name = "" if place.kind == "temporary" else dotted(place.node) or root_name(place.node) or ""
     base = place.node.value if isinstance(place.node, cst.Subscript) else place.node
     own = {name, root_name(base) or "", dotted(base) or ""} if place.kind == "item" else {name}
     readers = [reader for reader in analysis.readers(statement, found, name) if reader not in own]
+    if place.kind in ("variable", "attribute"):
+        owners = {name[:index] for index, letter in enumerate(name) if letter == "."}
+        readers = [reader for reader in readers if reader not in owners]
     if place.kind == "variable":
         readers = [reader for reader in readers if reader in analysis.derived]
     if readers:
@@ -322,6 +350,6 @@ def describe(node: cst.CSTNode) -> str:
 
 def is_unknown(node: Node, context: FileContext) -> bool:
     """Whether inference does not know what an expression is."""
-    return isinstance(context.type_of(node), Unknown)
+    return isinstance(context.type_of(node), (Unknown, Method))
 
 

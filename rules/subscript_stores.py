@@ -89,10 +89,12 @@ def _read_store(
         place = find_place(target, context)
     except NoPlace as problem:
         return Refusal(str(problem) or f"{what} changes an array that nothing holds", node)
+    if place.kind == "temporary":
+        return Refusal(f"{what} changes an array through the result of a call, and JAX arrays have no views; store into it directly", node)
     for subscript in place.indices[:-1]:
         if index_kind(subscript, context) != "basic":
             return Refusal(f"{what} may change a copy, for {describe(subscript)} is no view; index once", node)
-    if len(place.indices) > 1 and not all(map(stable_index, place.indices)):
+    if len(place.indices) > 1 and not all(stable_index(index, context) for index in place.indices):
         return Refusal(f"{what} would evaluate an index twice; give it a name first", node)
     refusal = check_sharing(place, context, node, what)
     if refusal is not None:
@@ -156,7 +158,7 @@ def _write_at(construct: Store, node: cst.Assign | cst.AugAssign, context: FileC
     method = _METHODS.get(type(operator))
     if method is not None and (construct.mask is not None or index_kind(place.indices[-1], context) == "basic"):
         return _done(assignment(*with_update(place, value, context, method)), node, context)
-    if not all(map(stable_index, place.indices)):
+    if not all(stable_index(index, context) for index in place.indices):
         return Refusal(f"the index of {describe(place.indices[-1])} would be evaluated twice; give it a name first", node)
     return _done(assignment(*with_update(place, _operation(place, operator, value, context), context)), node, context)
 
@@ -184,7 +186,7 @@ def _masked(construct: Store, context: FileContext) -> Node | None:
             whole = Place(place.node, place.kind)
             new = _operation(whole, construct.operator, new, context)
     elif construct.operator is None and isinstance(value, cst.Subscript) and _same_index(value, place.indices[0]):
-        if isinstance(context.type_of(value.value), Array) and stable_index(value):
+        if isinstance(context.type_of(value.value), Array) and stable_index(value, context):
             new = context.rewrite(value.value)
     if new is None:
         return None
