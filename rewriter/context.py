@@ -89,7 +89,11 @@ class FileContext:
         if isinstance(value, Reference):
             return value.path
         if isinstance(node, cst.Name):
-            return None if value is not None and self._is_local(node) else self.inference.global_path(self.scope, node.value)
+            path = self.inference.global_path(self.scope, node.value)
+            if value is None or path is None:
+                return path
+            # A constant imported by name has the constant's type; anything else is a local of the same name.
+            return path if self.inference.framework.constant(path) == value else None
         if isinstance(node, cst.Attribute):
             owner = self.path(node.value)
             return f"{owner}.{node.attr.value}" if owner is not None else None
@@ -98,11 +102,6 @@ class FileContext:
     def direct_path(self, node: cst.BaseExpression) -> str | None:
         """`path` for an expression that names an imported object itself, not a variable that holds it."""
         return self.path(node) if self.inference.is_direct(self.scope, node) else None
-
-    def _is_local(self, node: cst.Name) -> bool:
-        """A name whose type was inferred to be a value; constants imported from a framework are still references."""
-        path = self.inference.global_path(self.scope, node.value)
-        return path is None or not self.source.owns(path)
 
     def enclosing(self, kind: type[Any] | tuple[type[Any], ...]) -> Any:
         """The innermost ancestor of a kind, or None."""
@@ -134,6 +133,8 @@ class FileContext:
         """An expression for a qualified path of the target, whose import is added; `helpers.x` brings the helper."""
         if path.startswith("helpers."):
             return self.helper(path.removeprefix("helpers."))
+        if "." not in path and path not in self.target.roots:
+            return cst.Name(path)
         return self.imports.reference(path)
 
     def helper(self, name: str) -> cst.BaseExpression:

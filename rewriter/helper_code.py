@@ -50,13 +50,24 @@ def helper_definitions(framework: str, root: Path = API_MAPS) -> dict[str, Helpe
                 while first > 1 and lines[first - 2].startswith("#"):
                     first -= 1
                 source = "".join(lines[first - 1 : node.end_lineno])
-                used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-                used |= {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+                used = _global_uses(node)
                 used.discard(name)
                 found[name] = HelperDefinition(
                     name, source, frozenset(used), frozenset(imports[n] for n in used if n in imports),
                     (path.name, node.lineno))  # fmt: skip
     return found
+
+
+def _global_uses(node: ast.stmt) -> set[str]:
+    """Names that a definition reads from outside itself: neither its parameters nor its local variables."""
+    read: set[str] = set()
+    bound: set[str] = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            (read if isinstance(part.ctx, ast.Load) else bound).add(part.id)
+        elif isinstance(part, ast.arg):
+            bound.add(part.arg)
+    return read - bound
 
 
 def _defined(node: ast.stmt) -> Iterable[str]:

@@ -51,7 +51,7 @@ class Summaries(Protocol):
     def call(self, callee: Type, call: cst.Call, evaluator: ExpressionEvaluator) -> Type: ...
     def read_property(self, node: cst.Attribute, receiver: Type) -> BoundOp | None: ...
     def read_duck_method(self, call: cst.Call, evaluator: ExpressionEvaluator) -> Type | None: ...
-    def is_reference_root(self, name: str) -> bool: ...
+    def read_builtin(self, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> BoundOp | None: ...
 
 
 _BUILTIN_RESULTS: dict[str, Type] = {
@@ -175,6 +175,10 @@ class ExpressionEvaluator:
     def _builtin_call(self, name: str, node: cst.Call) -> Type:
         arguments = [self.types.get(argument.value, UNKNOWN) for argument in node.args]
         first = arguments[0] if arguments else UNKNOWN
+        if isinstance(first, Array):
+            op = self.summaries.read_builtin(name, node, self)
+            if op is not None:
+                return self.result_type(op)
         match name:
             case "range":
                 return Sequence(INT, "iterator")

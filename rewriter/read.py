@@ -178,8 +178,13 @@ def _bind(
         assert hub is not None
         if isinstance(value, Collected) and hub.passing is not Passing.VARIADIC and len(value.arguments) == 1:
             only = value.arguments[0]
-            if not only.star and _accepts(hub.kind, type_of(only.value)) is not False and not is_integer(only, type_of):
+            if not only.star and not is_integer(only, type_of):
                 value = Given(only.value, only)
+        if isinstance(value, Given) and parameter.hub in row.values:
+            written = literal(value.node)
+            if written is not MISSING and any(_same(written, own) for own in row.values[parameter.hub].values()):
+                hub_arguments[parameter.hub] = Constant(hub_value(row, parameter.hub, written))
+                continue
         if isinstance(value, Given):
             accepted = _accepts(hub.kind, type_of(value.node), hub.default, value.node)
             if accepted is False:
@@ -257,6 +262,10 @@ def hub_value(row: Spelling, name: str, value: Any) -> Any:
     except TypeError:
         return value
     return value
+
+
+def _same(first: Any, second: Any) -> bool:
+    return type(first) is type(second) and bool(first == second)
 
 
 def literal(node: cst.BaseExpression) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -129,7 +130,7 @@ class Rewriter:
     def children(self, node: cst.CSTNode) -> Any:
         """The node with rewritten children; itself when none changed."""
         changes: dict[str, Any] = {}
-        for name in child_fields(type(node)):
+        for name in _visited_fields(type(node)):
             value = getattr(node, name)
             if is_node(value):
                 new = self.visit(value)
@@ -238,6 +239,19 @@ class Rewriter:
         written = self.writer.write(bound)
         self.context.restore(state)
         return isinstance(written, Refusal) or not written.deep_equals(node)
+
+
+_BINDING_FIELDS = {
+    (cst.Param, "name"), (cst.FunctionDef, "name"), (cst.ClassDef, "name"), (cst.Arg, "keyword"), (cst.Attribute, "attr"),
+    (cst.NameItem, "name"), (cst.AsName, "name"), (cst.ImportAlias, "name"), (cst.MatchKeywordElement, "key"),
+    (cst.MatchAs, "name"), (cst.MatchStar, "name"),
+}  # fmt: skip
+
+
+@functools.cache
+def _visited_fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    """The fields with code that can change: not the names that a node binds."""
+    return tuple(name for name in child_fields(kind) if (kind, name) not in _BINDING_FIELDS)
 
 
 def _rebuilt(node: cst.CSTNode, changes: dict[str, Any]) -> Any:
