@@ -70,9 +70,7 @@ def test_attention_with_a_row_that_sees_nothing() -> None:
 
 
 def test_initial_values() -> None:
-    assert_same_start(
-        lambda: torch.nn.MultiheadAttention(48, 4), lambda r: attention.MultiheadAttention(48, 4, rngs=r)
-    )
+    assert_same_start(lambda: torch.nn.MultiheadAttention(48, 4), lambda r: attention.MultiheadAttention(48, 4, rngs=r))
     assert_same_start(
         lambda: torch.nn.MultiheadAttention(48, 4, kdim=20, vdim=30),
         lambda r: attention.MultiheadAttention(48, 4, kdim=20, vdim=30, rngs=r),

@@ -90,7 +90,9 @@ def test_initial_values() -> None:
 def test_functions() -> None:
     x, weight, bias = torch.randn(2, 4, 8, 8), torch.randn(6, 2, 3, 3), torch.randn(6)
     compare_calls(torch.nn.functional.conv2d, convolution.conv2d, x, weight, bias, stride=2, padding=1, groups=2)
-    compare_calls(torch.nn.functional.conv1d, convolution.conv1d, torch.randn(4, 8), torch.randn(6, 4, 3), padding="same")
+    compare_calls(
+        torch.nn.functional.conv1d, convolution.conv1d, torch.randn(4, 8), torch.randn(6, 4, 3), padding="same"
+    )
     weight = torch.randn(4, 3, 3, 3)
     compare_calls(
         torch.nn.functional.conv_transpose2d,

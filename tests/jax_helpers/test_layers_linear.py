@@ -81,6 +81,8 @@ def test_embedding_bag_weights_and_last_offset() -> None:
 
 
 def test_functions() -> None:
-    compare_calls(torch.nn.functional.bilinear, linear.bilinear, torch.randn(4, 2), torch.randn(4, 3), torch.randn(5, 2, 3))
+    compare_calls(
+        torch.nn.functional.bilinear, linear.bilinear, torch.randn(4, 2), torch.randn(4, 3), torch.randn(5, 2, 3)
+    )
     weight = torch.randn(6, 2)
     compare_calls(torch.nn.functional.embedding, embedding.embedding, torch.tensor([1, 5]), weight, padding_idx=1)

@@ -54,7 +54,11 @@ ELEMENTWISE: list[tuple[str, dict[str, Any], tuple[torch.Tensor, ...]]] = [
     ("MarginRankingLoss", {}, (torch.tensor([1.0, 2.0, 0.0]), torch.tensor([1.0, 0.0, 2.0]), signs(3))),
     ("MarginRankingLoss", {"margin": 0.4}, (torch.randn(9), torch.randn(9), signs(9))),
     ("MultiMarginLoss", {}, (torch.randn(4, 5), torch.tensor([0, 4, 2, 2]))),
-    ("MultiMarginLoss", {"p": 2, "margin": 0.4, "weight": torch.rand(5)}, (torch.randn(4, 5), torch.tensor([0, 4, 2, 2]))),
+    (
+        "MultiMarginLoss",
+        {"p": 2, "margin": 0.4, "weight": torch.rand(5)},
+        (torch.randn(4, 5), torch.tensor([0, 4, 2, 2])),
+    ),
     ("MultiMarginLoss", {}, (torch.randn(5), torch.tensor(3))),
     ("MultiLabelMarginLoss", {}, (torch.randn(2, 4), torch.tensor([[3, 0, -1, 1], [1, -1, 2, 2]]))),
     ("MultiLabelMarginLoss", {}, (torch.randn(4), torch.tensor([2, 3, 0, 1]))),
@@ -102,7 +106,9 @@ def test_cross_entropy(
     compare_modules(theirs, ours, torch.randn(shape), target, copy=False)
     compare_modules(theirs, ours, torch.randn(shape), torch.rand(shape), copy=False)
     if smoothing == 0:
-        theirs, ours = torch.nn.NLLLoss(weight, reduction=reduction), loss_layers.NLLLoss(to_jax(weight), reduction=reduction)
+        theirs, ours = torch.nn.NLLLoss(weight, reduction=reduction), loss_layers.NLLLoss(
+            to_jax(weight), reduction=reduction
+        )
         compare_modules(theirs, ours, torch.randn(shape).log_softmax(0), target, copy=False)
 
 

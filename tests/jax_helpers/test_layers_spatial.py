@@ -36,7 +36,11 @@ POOLING: list[dict[str, Any]] = [
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
 @pytest.mark.parametrize(
     "options",
-    [*POOLING, {"kernel_size": 2, "dilation": 2}, {"kernel_size": 3, "dilation": 2, "padding": 1, "stride": 2, "ceil_mode": True}],
+    [
+        *POOLING,
+        {"kernel_size": 2, "dilation": 2},
+        {"kernel_size": 3, "dilation": 2, "padding": 1, "stride": 2, "ceil_mode": True},
+    ],
     ids=str,
 )
 def test_max_pool(dimensions: int, options: dict[str, Any]) -> None:
@@ -49,9 +53,7 @@ def test_max_pool(dimensions: int, options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
-@pytest.mark.parametrize(
-    "options", [*POOLING, *({**o, "count_include_pad": False} for o in POOLING)], ids=str
-)
+@pytest.mark.parametrize("options", [*POOLING, *({**o, "count_include_pad": False} for o in POOLING)], ids=str)
 def test_avg_pool(dimensions: int, options: dict[str, Any]) -> None:
     theirs = getattr(torch.nn, f"AvgPool{dimensions}d")(**options)
     ours = getattr(pooling_layers, f"AvgPool{dimensions}d")(**options)

@@ -37,7 +37,7 @@ def interpolate(
         return adaptive_avg_pool(x, sizes, dimensions=dimensions)
     if mode not in ("nearest", "nearest-exact", "bicubic", LINEAR_MODES[dimensions]):
         raise ValueError(f"mode {mode!r} does not apply to {dimensions} spatial axes")
-    if mode == "bicubic" and dimensions != 2 or antialias and mode not in ("bilinear", "bicubic"):
+    if (mode == "bicubic" and dimensions != 2) or (antialias and mode not in ("bilinear", "bicubic")):
         raise ValueError(f"mode {mode!r} with antialias={antialias} needs two spatial axes")
     for axis, (out, factor) in enumerate(zip(sizes, factors, strict=True), start=2):
         if mode.startswith("nearest"):
