@@ -240,7 +240,7 @@ def measure(case: Case, modules: Sequence[str], seconds: float, rate: float | No
         stage("forward in training mode", lambda: _forward(case, encode, training=True, trace=trace))
         if case.description["method"] is None and case.adapter.has_gradients and not trace:
             stage("gradients", lambda: _gradients(case, encode))
-            if case.description.get("train", True):
+            if case.description["train"]:
                 stage("training", lambda: _train(case, encode, rate))
     return measured | {"arrays": results}
 

@@ -70,13 +70,18 @@ def _evaluate(job: Json, adapter: Any, out: Path) -> None:
     cases = json.loads(Path(job["cases"]).with_suffix(".json").read_text("utf-8"))["cases"]
     store = ArrayStore.load(Path(job["cases"]).with_suffix(".npz"))
     find = finder(adapter, job["known"], job["foreign"])
+    trained: set[str] = set()
     for index in job["indices"]:
-        given, rate = _given(job, index)
+        given, rate, trains = _given(job, index)
+        # the long stage once for each subject: for its first case that trains
+        cases[index]["train"] = trains and cases[index]["subject"] not in trained
         stream = NoiseStream()
         weights = Weights(adapter, given)
         case = Case(cases[index], adapter, store, weights, find, stream)
         measured = measure(case, list(job["known"].values()), job["seconds"], rate, job["trace"])
         arrays: ArrayStore = measured.pop("arrays")
+        if "losses" in measured["stages"].get("training", {}):
+            trained.add(cases[index]["subject"])
         if given is None:
             encode = Encoder(adapter, arrays)
             measured["weights"] = [_pack(state, encode) for state in weights.states]
@@ -84,15 +89,16 @@ def _evaluate(job: Json, adapter: Any, out: Path) -> None:
         (out / f"{index}.json").write_text(json.dumps(measured), "utf-8")
 
 
-def _given(job: Json, index: int) -> tuple[list[State] | None, float | None]:
-    """The weights and the learning rate of the original's first run; None in that run itself."""
+def _given(job: Json, index: int) -> tuple[list[State] | None, float | None, bool]:
+    """Weights, learning rate and whether to train, from the original's first run; None in that run itself."""
     if not job["weights"]:
-        return None, None
+        return None, None, True
     folder = Path(job["weights"])
     measured = json.loads((folder / f"{index}.json").read_text("utf-8"))
     store = ArrayStore.load(folder / f"{index}.npz")
     rate = measured["stages"].get("training", {}).get("rate", 1e-2)
-    return [_unpack(state, store) for state in measured["weights"]], rate
+    trains = "training" in measured["stages"]
+    return [_unpack(state, store) for state in measured["weights"]], rate, trains
 
 
 def _pack(state: State, encode: Encoder) -> Json:
