@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from flax import nnx
 from torch.utils.data import default_collate
 
 from ivy_convert.api_maps.jax.helpers import data
@@ -49,7 +50,7 @@ def test_collate(items):
             return type(value).__name__, [comparable(v) for v in value]
         return value
 
-    assert comparable(data.default_collate(items)) == comparable(default_collate(items))
+    assert comparable(data.collated(items)) == comparable(default_collate(items))
 
 
 def test_collate_errors():
@@ -69,9 +70,24 @@ def test_batches(drop_last, sizes, workers):
     assert batches[1]["y"].tolist() == [16, 25, 36, 49] and batches[0]["name"] == ["n0", "n1", "n2", "n3"]
 
 
-def test_shuffling_changes_each_round_and_repeats_with_the_seed():
+def test_default_collate_gives_jax_arrays():
+    batch = data.default_collate([(1.5, 2, np.ones(2)), (2.5, 3, np.zeros(2))])
+    assert [(part.dtype.name, part.shape) for part in batch] == [("float32", (2,)), ("int32", (2,)), ("float32", (2, 2))]
+    assert all(isinstance(part, jax.Array) for part in batch)
+    with pytest.raises(OverflowError, match="x64"):
+        data.default_collate([2**40, 1])
+
+
+def test_arguments_about_worker_processes_are_accepted():
+    loader = data.DataLoader(Squares(3), 2, pin_memory=True, prefetch_factor=2, persistent_workers=True)
+    assert len(list(loader)) == 2
+    with pytest.raises(TypeError, match="shufle"):
+        data.DataLoader(Squares(3), shufle=True)
+
+
+def test_shuffling_changes_each_round_and_repeats_with_the_generator():
     def rounds(seed):
-        loader = data.DataLoader(Squares(20), 5, shuffle=True, seed=seed)
+        loader = data.DataLoader(Squares(20), 5, shuffle=True, generator=nnx.Rngs(seed))
         return [[int(y) for batch in loader for y in batch["y"]] for _ in range(3)]
 
     first = rounds(0)
@@ -89,9 +105,9 @@ def test_samplers_and_collate_functions():
     assert [int(item["y"]) for item in data.DataLoader(dataset, None)] == [0, 1, 4, 9, 16, 25]
     with pytest.raises(ValueError, match="mutually exclusive"):
         data.DataLoader(dataset, shuffle=True, sampler=[0])
-    drawn = list(data.WeightedRandomSampler([0, 1, 3], 4000))
-    assert 0 not in drawn and abs(drawn.count(2) / 4000 - 0.75) < 0.03
-    assert sorted(data.SubsetRandomSampler([4, 2, 9])) == [2, 4, 9]
+    assert [b["y"].tolist() for b in data.DataLoader(dataset, 2, sampler=(i for i in (5, 0, 3)))] == [[25, 0], [9]]
+    lazily = data.DataLoader(dataset, batch_sampler=([i, i] for i in (5, 0)))
+    assert [b["y"].tolist() for b in lazily] == [[25, 25], [0, 0]]
     assert list(data.DataLoader([], 2)) == []
 
 
@@ -111,7 +127,8 @@ def test_datasets():
         data.TensorDataset(np.ones(2), np.ones(3))
     both = data.ConcatDataset([Squares(3), Squares(4)])
     assert len(both) == 7 and both[3]["y"] == 0 and both[-1]["y"] == 9 and len(Squares(2) + Squares(1)) == 3
-    parts = data.random_split(Squares(10), [0.75, 0.25])
+    assert list(data.ChainDataset([range(2), range(3)])) == [0, 1, 0, 1, 2] and data.Dataset[int] is data.Dataset
+    parts = data.random_split(Squares(10), [0.75, 0.25], nnx.Rngs(1))
     assert [len(part) for part in parts] == [8, 2]
     assert sorted(part[i]["y"] for part in parts for i in range(len(part))) == [i**2 for i in range(10)]
     with pytest.raises(ValueError, match="Sum of input lengths"):

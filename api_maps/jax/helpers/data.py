@@ -1,22 +1,33 @@
-"""Datasets and a loader with torch's interface, over Grain's `MapDataset`."""
+"""Datasets and a loader with torch's interface, over Grain's `MapDataset`.
+
+`generator` is an `nnx.Rngs`; without one random orders come from the process's stream.
+"""
+
+from __future__ import annotations
 
 import bisect
+import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .generators import numpy_random
+
 
 class Dataset:
     """Base of datasets: `len(dataset)` items by number. Any sequence will do as well."""
 
+    def __class_getitem__(cls, item: Any) -> type:
+        return cls
+
     def __getitem__(self, index: int) -> Any:
         raise NotImplementedError
 
-    def __add__(self, other: Any) -> "ConcatDataset":
+    def __add__(self, other: Any) -> ConcatDataset:
         return ConcatDataset([self, other])
 
 
@@ -74,7 +85,20 @@ class ConcatDataset(Dataset):
         return self.datasets[number][index - (self.cumulative_sizes[number - 1] if number else 0)]
 
 
-def random_split(dataset: Any, lengths: Sequence[int | float], *, seed: int = 0) -> list[Subset]:
+class ChainDataset(IterableDataset):
+    """Datasets that can only be gone through, one after the other."""
+
+    def __init__(self, datasets: Iterable):
+        self.datasets = datasets
+
+    def __iter__(self) -> Iterator:
+        return itertools.chain.from_iterable(self.datasets)
+
+    def __len__(self) -> int:
+        return sum(len(dataset) for dataset in self.datasets)
+
+
+def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = None) -> list[Subset]:
     """`dataset` divided at random into parts of the given lengths, or fractions that add up to 1."""
     total = len(dataset)
     sizes = [int(length) for length in lengths]
@@ -84,42 +108,12 @@ def random_split(dataset: Any, lengths: Sequence[int | float], *, seed: int = 0)
             sizes[extra % len(sizes)] += 1
     if sum(sizes) != total:
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
-    order = np.random.default_rng(seed).permutation(total).tolist()
+    order = numpy_random(generator).permutation(total).tolist()
     ends = np.cumsum(sizes).tolist()
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
-class WeightedRandomSampler:
-    """`num_samples` indices a round, drawn with probabilities proportional to `weights`."""
-
-    def __init__(self, weights: Sequence[float], num_samples: int, replacement: bool = True, *, seed: int = 0):
-        self.weights = np.asarray(weights, float)
-        self.num_samples, self.replacement = num_samples, replacement
-        self.random = np.random.default_rng(seed)
-
-    def __iter__(self) -> Iterator[int]:
-        shares = self.weights / self.weights.sum()
-        return iter(self.random.choice(len(shares), self.num_samples, self.replacement, shares).tolist())
-
-    def __len__(self) -> int:
-        return self.num_samples
-
-
-class SubsetRandomSampler:
-    """The given indices in a new random order each round."""
-
-    def __init__(self, indices: Sequence[int], *, seed: int = 0):
-        self.indices = list(indices)
-        self.random = np.random.default_rng(seed)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.random.permutation(self.indices).tolist())
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-
-def default_collate(batch: Sequence[Any]) -> Any:
+def collated(batch: Sequence[Any]) -> Any:
     """Items as one batch: arrays stacked, numbers made an array, dicts and tuples collated entry by entry.
 
     Strings stay a list. Tuples become lists, as in torch. Arrays are numpy's, and stay in the items' dtype.
@@ -130,54 +124,81 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, (str, bytes)):
         return list(batch)
     if isinstance(first, Mapping):
-        return {key: default_collate([item[key] for item in batch]) for key in first}
+        return {key: collated([item[key] for item in batch]) for key in first}
     if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(default_collate(entries) for entries in zip(*batch, strict=True)))
+        return type(first)(*(collated(entries) for entries in zip(*batch, strict=True)))
     if isinstance(first, Sequence):
         if any(len(item) != len(first) for item in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
-        return [default_collate(entries) for entries in zip(*batch, strict=True)]
+        return [collated(entries) for entries in zip(*batch, strict=True)]
     raise TypeError(
         f"default_collate: batch must contain arrays, numbers, dicts or lists; found {type(first).__name__}"
     )
 
 
 def on_device(batch: Any) -> Any:
-    """A batch with its numpy arrays as JAX arrays."""
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, batch)
+    """A batch with its numpy arrays as JAX arrays, in JAX's 32 bits unless jax_enable_x64 is set.
+
+    OverflowError for integers that 32 bits cannot hold.
+    """
+    return jax.tree.map(lambda leaf: device_array(leaf) if isinstance(leaf, np.ndarray) else leaf, batch)
+
+
+def device_array(array: np.ndarray) -> jax.Array:
+    """A numpy array as a JAX array of the same values."""
+    result = jnp.asarray(array)
+    if array.dtype.kind in "iu" and array.dtype.itemsize > result.dtype.itemsize and array.size:
+        limits = np.iinfo(result.dtype)
+        if array.min() < limits.min or array.max() > limits.max:
+            raise OverflowError(f"integers of a batch do not fit {result.dtype}; set jax_enable_x64")
+    return result
+
+
+def default_collate(batch: Sequence[Any]) -> Any:
+    """A list of items as a batch of JAX arrays: what a `DataLoader` does without `collate_fn`."""
+    return on_device(collated(batch))
 
 
 class DataLoader:
     """Batches of a dataset, in a new order each time through if `shuffle`.
 
     `num_workers` threads read ahead (0: read when asked). `collate_fn` makes a batch of a list of items; without it
-    `default_collate` does, and arrays become JAX arrays. `batch_size=None` gives the items themselves. The order of
-    round n follows from `seed` and n.
+    `default_collate` does. `batch_size=None` gives the items themselves. Each round draws its order from `generator`.
+    Accepted and not needed: `pin_memory` and those in `unused`, which are about torch's worker processes.
     """
+
+    unused = frozenset(
+        "timeout worker_init_fn multiprocessing_context prefetch_factor persistent_workers pin_memory_device "
+        "in_order".split()
+    )
 
     def __init__(
         self,
         dataset: Any,
         batch_size: int | None = 1,
-        shuffle: bool = False,
+        shuffle: bool | None = False,
         sampler: Iterable | None = None,
         batch_sampler: Iterable | None = None,
         num_workers: int = 0,
         collate_fn: Callable | None = None,
+        pin_memory: bool = False,
         drop_last: bool = False,
         *,
-        seed: int = 0,
+        generator: Any = None,
+        **options: Any,
     ):
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
+        if not options.keys() <= self.unused:
+            raise TypeError(f"DataLoader: unknown arguments {sorted(options.keys() - self.unused)}")
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, bool(shuffle)
         self.sampler, self.batch_sampler, self.num_workers = sampler, batch_sampler, num_workers
-        self.collate_fn, self.drop_last, self.seed = collate_fn, drop_last, seed
-        self.rounds = 0
+        self.drop_last, self.generator = drop_last, generator
+        is_batched = batch_size is not None or batch_sampler is not None
+        self.collate_fn = collate_fn or (default_collate if is_batched else on_device)
 
-    def collate(self, items: Sequence[Any]) -> Any:
-        """A list of items as a batch."""
-        return self.collate_fn(items) if self.collate_fn is not None else on_device(default_collate(items))
+    def __class_getitem__(cls, item: Any) -> type:
+        return cls
 
     def __len__(self) -> int:
         if self.batch_sampler is not None:
@@ -189,42 +210,44 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         if isinstance(self.dataset, IterableDataset) or not hasattr(self.dataset, "__getitem__"):
-            return self.stream()
-        self.rounds += 1
-        return self.ordered()
+            return self.stream(self.dataset)
+        chosen = self.batch_sampler if self.batch_sampler is not None else self.sampler
+        if chosen is None or isinstance(chosen, Sized):
+            return self.ordered(list(range(len(self.dataset)) if chosen is None else chosen))
+        if self.batch_sampler is not None:
+            return (self.collate_fn([self.dataset[number] for number in numbers]) for numbers in chosen)
+        return self.stream(self.dataset[number] for number in chosen)
 
-    def ordered(self) -> Iterator[Any]:
+    def ordered(self, indices: list) -> Iterator[Any]:
         """One round over a dataset with numbered items, read by Grain."""
         import grain
 
-        chosen = self.batch_sampler if self.batch_sampler is not None else self.sampler
-        indices = list(range(len(self.dataset)) if chosen is None else chosen)
         if not indices:
-            return
+            return iter(())
         source = grain.MapDataset.source(indices)
         if self.shuffle:
-            source = source.shuffle(seed=(self.seed * 1_000_003 + self.rounds) % 2**32)
+            source = source.shuffle(seed=int(numpy_random(self.generator).integers(2**32)))
         if self.batch_sampler is not None:
-            batches = source.map(lambda numbers: self.collate([self.dataset[number] for number in numbers]))
+            batches = source.map(lambda numbers: self.collate_fn([self.dataset[number] for number in numbers]))
         else:
-            batches = source.map(lambda number: self.dataset[int(number)])
+            batches = source.map(lambda number: self.dataset[number])
             if self.batch_size is not None:
-                batches = batches.batch(self.batch_size, drop_remainder=self.drop_last, batch_fn=self.collate)
+                batches = batches.batch(self.batch_size, drop_remainder=self.drop_last, batch_fn=self.collate_fn)
             else:
-                batches = batches.map(self.collate_fn or on_device)
+                batches = batches.map(self.collate_fn)
         ahead = grain.ReadOptions(num_threads=self.num_workers, prefetch_buffer_size=2 * self.num_workers)
-        yield from batches.to_iter_dataset(ahead)
+        return iter(batches.to_iter_dataset(ahead))
 
-    def stream(self) -> Iterator[Any]:
-        """One round over a dataset that can only be gone through."""
+    def stream(self, source: Iterable) -> Iterator[Any]:
+        """One round over items that come one after the other."""
         items: list[Any] = []
-        for item in self.dataset:
+        for item in source:
             if self.batch_size is None:
-                yield (self.collate_fn or on_device)(item)
+                yield self.collate_fn(item)
                 continue
             items.append(item)
             if len(items) == self.batch_size:
-                yield self.collate(items)
+                yield self.collate_fn(items)
                 items = []
         if items and not self.drop_last:
-            yield self.collate(items)
+            yield self.collate_fn(items)
