@@ -237,10 +237,12 @@ def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
 
 def _goes_to_host(context: FileContext) -> bool:
     """Whether the value is converted at once: `x.detach().cpu().numpy()`."""
-    if len(context.stack) < 3:
-        return False
-    attribute, call = context.stack[-2], context.stack[-3]
-    return isinstance(attribute, cst.Attribute) and attribute.attr.value in _HOST and isinstance(call, cst.Call)
+    node = context.stack[-1]
+    for outer in context.stack[-3:-1]:
+        call = outer.func if isinstance(outer, cst.Call) else outer
+        if isinstance(call, cst.Attribute) and call.value is node and call.attr.value in _HOST:
+            return True
+    return False
 
 
 def read_statement(node: cst.SimpleStatementLine, context: FileContext) -> Any:

@@ -230,7 +230,9 @@ class OptimizerModels:
                         passed = given.get(optimizer)
                         name = dotted(passed) if passed is not None else None
                         units = self.units(caller, name, depth + 1) if name else None
-                        if units is not None:
+                        if name is None and passed is not None:
+                            units = self.units_of(caller, passed, depth + 1)
+                        if units:
                             answers.add(tuple(_received(given, unit) for unit in units))
         answers = {answer for answer in answers if all(answer)}
         return answers.pop() if len(answers) == 1 else None

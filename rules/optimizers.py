@@ -148,15 +148,31 @@ def write_optimizer(construct: Optimizer, node: cst.Call, context: FileContext) 
     context.converted(node, op="optimizer", api=f"{OPTIMIZERS}{construct.kind}", rule="optimizers")
     values = {name: context.rewrite(value) for name, value in construct.given.items()}
     if construct.modules is None:
-        arguments = [keyword_argument(name, value) for name, value in values.items()]
-        return context.expression(
-            f"helpers.ParameterGroups(helpers.{construct.kind.lower()}, {{parameters}}, {{arguments}})",
-            parameters=context.rewrite(construct.parameters), arguments=arguments)  # fmt: skip
+        return _with_groups(construct, values, node, context)
     modules = [context.rewrite(module) for module in construct.modules]
     transformation = _transformation(construct, values, context)
     return context.expression(
         "flax.nnx.Optimizer({model}, {transformation}, wrt=flax.nnx.Param)",
         model=modules[0] if len(modules) == 1 else as_tuple(modules), transformation=transformation)  # fmt: skip
+
+
+def _with_groups(construct: Optimizer, values: Mapping[str, Any], node: cst.Call, context: FileContext) -> cst.Call:
+    """`ParameterGroups(adamw, groups, lr=...)`, laid out as the original call."""
+    kind = cst.Arg(context.helper(construct.kind.lower()))
+    arguments = []
+    for original in node.args:
+        if original.value is construct.parameters:
+            arguments += [kind.with_changes(comma=original.comma), context.rewrite(original).with_changes(keyword=None)]
+            continue
+        name = next((name for name, value in construct.given.items() if value is original.value), None)
+        if name is not None:
+            arguments.append(keyword_argument(name, values[name]).with_changes(
+                comma=original.comma, whitespace_after_arg=original.whitespace_after_arg))  # fmt: skip
+    if arguments and isinstance(arguments[-1].comma, cst.Comma) and node.args[-1].comma is not arguments[-1].comma:
+        arguments[-1] = arguments[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+    if isinstance(node.args[0].comma, cst.MaybeSentinel):
+        arguments[0] = arguments[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+    return node.with_changes(func=context.helper("ParameterGroups"), args=arguments)
 
 
 def _transformation(construct: Optimizer, values: Mapping[str, Any], context: FileContext) -> Any:

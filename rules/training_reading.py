@@ -14,7 +14,7 @@ from ..rewriter.nodes import children, walk
 from ..rewriter.read import literal
 from .gradient_flow import Event, GradientFlow, analyze
 from .name_flow import Place, all_params, effects_of
-from .optimizer_models import OptimizerModels, Scope, own_nodes
+from .optimizer_models import OptimizerModels, Scope, is_optimizer, own_nodes
 from .training_events import EventReader, Found, Lines, placed_lines
 from .training_regions import Region, RegionProblem, arrange, backward_slice, carries_gradient, find_region, is_no_grad, tainted_names
 
@@ -26,7 +26,8 @@ class Gradient:
     models: the modules differentiated; others: modules that only have to pass through; variable: the names that hold
     the gradients, one for each group of models; adds: whether they are added to those before; explicit: whether a
     statement at the place of `backward()` is needed. Where the forward pass was run earlier (`Prefix`), the models are
-    its results, and `pullback` turns their gradients into the ones called `final`.
+    its results, and `pullback` turns their gradients into the ones called `final`. through_self: methods
+    of `self` are called that reach the models.
     """
 
     found: Found
@@ -39,6 +40,7 @@ class Gradient:
     explicit: bool
     pullback: str = ""
     final: str = ""
+    through_self: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ class _Planner:
         """
         backwards = [found for found in self.found if found.kind == "backward"]
         steps = [found for found in self.found if found.kind == "step"]
+        if any(self._is_scaled(node) for node in own_nodes(self.reader.body)):
+            raise RegionProblem("loss scaling for float16 training; train in bfloat16 or float32, where it is not needed")
         if not backwards:
             raise RegionProblem("the gradients that this uses are computed in another function; call backward() here")
         if not steps:
@@ -130,6 +134,12 @@ class _Planner:
         self._steps_and_clips()
         touched = {*self.plan.changes, *self.plan.regions, *self.plan.prefixes, *self.plan.inside, *self.plan.starts}
         self.plan.blocks = self.plan.lines.blocks_with(touched)
+
+    def _is_scaled(self, node: cst.CSTNode) -> bool:
+        """`scaler.step(optimizer)`: an optimizer stepped by something else."""
+        if not (isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "step"):
+            return False
+        return any(is_optimizer(self.context.type_of(a.value)) or "optim" in (dotted(a.value) or "") for a in node.args)
 
     # What happens where.
 
@@ -260,7 +270,20 @@ class _Planner:
     def _reaches(self, found: Found, units: Sequence[str]) -> bool:
         """Whether the loss of a backward call depends on the parameters of units."""
         loss = _loss_of(found)
-        return carries_gradient(loss, units, tainted_names(self._slice(found), units))
+        carriers = self._carriers(units)
+        return carries_gradient(loss, carriers, tainted_names(self._slice(found), carriers))
+
+    def _carriers(self, units: Sequence[str]) -> list[str]:
+        """Units, and the methods of the same object that reach them: `self.compute_loss` for `self.model`."""
+        carriers = list(units)
+        if self.scope.owner is not None:
+            for method in self.scope.owner.body.body:
+                name = f"self.{method.name.value}" if isinstance(method, cst.FunctionDef) else ""
+                if name and method is not self.scope.function and any(
+                    unit.startswith("self.") and self._hides(name, unit, frozenset()) for unit in units
+                ):
+                    carriers.append(name)
+        return carriers
 
     def _slice(self, found: Found) -> list[cst.CSTNode]:
         """The statements of all enclosing blocks that the loss of a backward call depends on, in order."""
@@ -384,7 +407,7 @@ class _Planner:
             raise RegionProblem("several optimizers over several models each; call backward() once for each of them")
         loss = _loss_of(found)
         lines = frozenset(other.line for other in self.found)
-        places, chosen = find_region(found.places, loss, units, self._fixed(), lines)
+        places, chosen = find_region(found.places, loss, self._carriers(units), self._fixed(), lines)
         cut = self._cut(found, places, chosen, units)
         if cut is not None:
             self._gradient_of_suffix(found, loss, places, cut, live)
@@ -394,8 +417,9 @@ class _Planner:
         missing = [unit for group in groups if len(group) > 1 for unit in group if not self._mentions(region, loss, unit)]
         if missing:
             raise RegionProblem(f"the loss does not use {missing[0]}, which the optimizer steps; torch would leave it unchanged")
-        self._check_hidden_calls(region, loss, units)
-        self._add(self._assembled(found, region, loss, groups, live, places))
+        through_self = self._check_hidden_calls(region, loss, units)
+        made = self._assembled(found, region, loss, groups, live, places)
+        self._add(replace(made, through_self=through_self))
 
     def _region(
         self, places: tuple[Place, ...], chosen: Sequence[int], loss: cst.BaseExpression | None, units: Sequence[str]
@@ -403,7 +427,9 @@ class _Planner:
         lines = frozenset(other.line for other in self.found)
         backwards = frozenset(other.line for other in self.found if other.kind == "backward")
         name = loss.value if isinstance(loss, cst.Name) else None
-        return arrange(places, list(chosen), name, units, lines, self._defined_before(places, chosen), backwards)
+        return arrange(
+            places, list(chosen), name, self._carriers(units), lines, self._defined_before(places, chosen), backwards
+        )
 
     def _add(self, gradient: Gradient) -> None:
         """Enter a gradient into the plan."""
@@ -458,7 +484,8 @@ class _Planner:
             raise RegionProblem(
                 "the forward pass is shared by two backward() calls with other steps between; compute it again for each"
             )
-        self._check_hidden_calls(first, cst.Name("None"), unit)
+        if self._check_hidden_calls(first, cst.Name("None"), unit):
+            raise RegionProblem(f"the forward pass of {unit[0]} inside a method; call the model here")
         pullback = free_name(f"{crossing[0]}_vjp", taken)
         self._take(first, places[-1].statements[first.inside[0]])
         self.plan.prefixes[places[-1].statements[first.inside[0]]] = Prefix(first, unit[0], tuple(crossing), pullback)
@@ -528,7 +555,7 @@ class _Planner:
                 )
 
     def _mentions(self, region: Region, loss: cst.BaseExpression, unit: str) -> bool:
-        return any(carries_gradient(node, [unit], set()) for node in (*region.statements, loss))
+        return any(carries_gradient(node, self._carriers([unit]), set()) for node in (*region.statements, loss))
 
     def _defined_before(self, places: tuple[Place, ...], chosen: Sequence[int]) -> frozenset[str]:
         names: set[str] = set()
@@ -541,25 +568,42 @@ class _Planner:
                 names |= effects_of([cst.Assign([cst.AssignTarget(place.owner.target)], cst.Name("None"))]).binds
         return frozenset(names)
 
-    def _check_hidden_calls(self, region: Region, loss: cst.BaseExpression, units: Sequence[str]) -> None:
-        """Functions called by the region must receive the model; one that reaches it otherwise sees no gradient."""
+    def _check_hidden_calls(self, region: Region, loss: cst.BaseExpression, units: Sequence[str]) -> bool:
+        """Whether methods of the same object reach the model, so that they need one that holds the loss function's.
+
+        Other functions must receive the model; one that reaches it otherwise would see no gradient.
+        Raises RegionProblem.
+        """
+        local = effects_of(region.statements).binds
+        through_self = False
         for node in (part for statement in (*region.statements, loss) for part in walk(statement)):
-            if not isinstance(node, cst.Call):
-                continue
-            name = dotted(node.func) or ""
+            name = dotted(node.func) or "" if isinstance(node, cst.Call) else ""
             for unit in units:
-                hidden = self._hides(name, unit, region)
-                if hidden:
+                if not name or not self._hides(name, unit, local):
+                    continue
+                if not (name.startswith("self.") and unit.startswith("self.")):
                     raise RegionProblem(
                         f"{name} uses {unit} without receiving it as an argument, so no gradient would reach it; pass the model"
                     )
+                self._refuse_stores(name)
+                through_self = True
+        return through_self
 
-    def _hides(self, name: str, unit: str, region: Region, seen: frozenset[str] = frozenset()) -> bool:
-        if name in seen or not name:
+    def _refuse_stores(self, name: str, seen: frozenset[str] = frozenset()) -> None:
+        """A method that runs on a copy of its object must not assign attributes."""
+        for function in self._functions(name):
+            for part in walk(function.body):
+                if isinstance(part, (cst.AssignTarget, cst.AugAssign)) and (dotted(part.target) or "").startswith("self."):
+                    raise RegionProblem(f"{name} sets {dotted(part.target)} while the loss is computed; return the value instead")
+                inner = dotted(part.func) or "" if isinstance(part, cst.Call) else ""
+                if inner.startswith("self.") and inner not in seen:
+                    self._refuse_stores(inner, seen | {inner})
+
+    def _hides(self, name: str, unit: str, local: frozenset[str], seen: frozenset[str] = frozenset()) -> bool:
+        """Whether a function of this file reaches a unit otherwise than through its parameters."""
+        if name in seen or not name or name in local:
             return False
         for function in self._functions(name):
-            if name in effects_of(region.statements).binds:
-                return False
             parameters = {parameter.name.value for parameter in all_params(function.params)}
             if unit.partition(".")[0] in parameters and not unit.startswith("self."):
                 continue
@@ -568,7 +612,7 @@ class _Planner:
                     text = dotted(part)
                     if text is not None and (text == unit or text.startswith(f"{unit}.")):
                         return True
-                if isinstance(part, cst.Call) and self._hides(dotted(part.func) or "", unit, region, seen | {name}):
+                if isinstance(part, cst.Call) and self._hides(dotted(part.func) or "", unit, local, seen | {name}):
                     return True
         return False
 

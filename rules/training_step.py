@@ -248,8 +248,15 @@ class _BlockWriter:
         return free_name(f"{stem}_of_batch", taken)
 
     def _definition(self, gradient: Gradient, function: str, parameters: Mapping[str, str]) -> cst.FunctionDef:
-        rename = _Substitution({unit: name for unit, name in parameters.items() if unit != name})
+        renamed = {unit: name for unit, name in parameters.items() if unit != name}
         body: list[Any] = []
+        prologue: list[Any] = []
+        if gradient.through_self:
+            view = free_name("view", self._file_names())
+            kept = ", ".join(f"{unit.removeprefix('self.')}={name}" for unit, name in renamed.items())
+            prologue = self.context.statements(f"{view} = helpers.with_attributes(self, {kept})")
+            renamed["self"] = view
+        rename = _Substitution(renamed)
         for line in gradient.region.statements:
             body += self._rewritten(line)
         if body and gradient.found.line is not gradient.region.statements[0]:
@@ -260,11 +267,12 @@ class _BlockWriter:
         value: Any = loss
         if results:
             value = cst.Tuple([cst.Element(loss), cst.Element(_one_or_tuple(results))], lpar=[], rpar=[])
-        body.append(cst.SimpleStatementLine([cst.Return(value)]))
+        spaced = [cst.EmptyLine(indent=False)] if body and isinstance(body[-1], cst.FunctionDef) else []
+        body.append(cst.SimpleStatementLine([cst.Return(value)], leading_lines=spaced))
         names = [*parameters.values(), *gradient.region.carried]
         params = [cst.Param(cst.Name(name)) for name in names]
         definition = cst.FunctionDef(
-            cst.Name(function), cst.Parameters(params), cst.IndentedBlock([line.visit(rename) for line in body])
+            cst.Name(function), cst.Parameters(params), cst.IndentedBlock([*prologue, *(line.visit(rename) for line in body)])
         )
         return definition
 
@@ -351,6 +359,9 @@ class _Substitution(cst.CSTTransformer):
     def leave_Attribute(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
         name = self.names.get(dotted(original) or "")
         return updated if name is None else cst.Name(name)
+
+    def leave_Name(self, original: cst.Name, updated: cst.Name) -> cst.BaseExpression:
+        return cst.Name(self.names["self"]) if updated.value == "self" and "self" in self.names else updated
 
 
 def _pair(first: Any, second: Any, *, parentheses: bool = False) -> cst.Tuple:

@@ -445,3 +445,51 @@ def step(x, y):
     assert any("without receiving it" in site.reason for site in report.unsupported)
 
 
+
+
+def test_loss_in_a_method() -> None:
+    code = HEAD + '''
+class Trainer:
+    def __init__(self, model: Net):
+        self.model = model
+        self.scale = 2.0
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+
+    def forward_pass(self, x):
+        return self.model(x) * self.scale
+
+    def compute_loss(self, batch):
+        x, y = batch
+        out = self.forward_pass(x)
+        return F.cross_entropy(out, y), out
+
+    def fit(self, batches):
+        losses = []
+        for batch in batches:
+            loss, out = self.compute_loss(batch)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            losses.append(loss.item() + out.mean().item())
+        return losses
+
+
+def train(model: Net, xs, ys):
+    return Trainer(model).fit(list(zip(xs, ys)))
+'''
+    assert "with_attributes(self, model=model)" in assert_same_training(code)
+
+
+def test_loss_scaling_is_refused() -> None:
+    code = HEAD + '''
+def train(model: Net, optimizer, xs, ys):
+    scaler = torch.cuda.amp.GradScaler()
+    for x, y in zip(xs, ys):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+'''
+    report = ivy_convert.convert_source(code, source="torch", target="jax").report
+    assert any("loss scaling" in site.reason for site in report.unsupported)
