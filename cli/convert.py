@@ -174,9 +174,9 @@ def convert_tree(tree: SourceTree, request: Request) -> Job:
     with show.progress(len(tree.files), sum(map(len, tree.files.values()))) as advance:
         result = repository.convert_files(tree.files, source, target, jobs=processes(tree, request), on_file=advance)
     report, files = without_deselected(tree, result.report, result.files, request)
-    contents = {**tree.files, **files}
+    contents = {key: content for key, content in {**tree.files, **files}.items() if key not in result.replaced}
     for key, content in result.helpers.items():
-        contents[key] = join_helpers(tree.place(key), tree.files.get(key), content, request.force)
+        contents[key] = join_helpers(tree.place(key), contents.get(key), content, request.force)
     if tree.is_folder:
         from .dependency_files import follow
 

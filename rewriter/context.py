@@ -10,7 +10,7 @@ from .expressions import fill_expression, fill_statements
 from .helper_code import HelperLibrary
 from .imports import ImportTable
 from .lattice import UNKNOWN, Reference, Type
-from .names import FileScope
+from .names import HELPER_MODULE, FileScope
 from .nodes import walk
 from .read import BoundOp, Refusal
 from .report import Safety, Status
@@ -70,7 +70,8 @@ class FileContext:
         removable = (*self.source.roots, *self.source.fact("removable_imports", default=()))
         return frozenset(
             name for name, path in self.scope.imports.items()
-            if any(path.startswith(f"{root}.") for root in removable) and self.scope.import_names
+            if (any(path.startswith(f"{root}.") for root in removable) and self.scope.import_names)
+            or HELPER_MODULE in path.split(".")[:-1]
         )  # fmt: skip
 
     # Asking.

@@ -23,8 +23,9 @@ from .lattice import (
     item_type,
     without_storage,
 )
+from .names import HELPER_MODULE
 from .result_types import parse_type
-from .tables import Tables
+from .tables import HELPERS, Tables
 
 _STANDARD_RESULTS: dict[str, Type] = {
     "math.floor": INT, "math.ceil": INT, "math.prod": INT, "math.gcd": INT, "math.comb": INT, "math.isqrt": INT,
@@ -62,6 +63,7 @@ class FrameworkTypes:
         self._results: AbstractMapping[str, str] = fact("results", default={})
         self._containers: AbstractMapping[str, str] = fact("containers", default={})
         self._parents: AbstractMapping[str, str] = fact("class_parents", default={})
+        self._path_aliases: AbstractMapping[str, str] = fact("path_aliases", default={})
         self._array_functions = frozenset(fact("array_functions", default=()))
         self._constants = self._collect_constants()
         self._layers = {
@@ -100,8 +102,18 @@ class FrameworkTypes:
         return frozenset(own - others - set(self.framework.fact("ambiguous_attributes", default=())))
 
     def owns(self, path: str) -> bool:
-        """Whether a dotted path lies in the framework."""
-        return path.partition(".")[0] in self.roots
+        """Whether a dotted path lies in the framework, or names one of its helpers."""
+        return self.framework.owns(path)
+
+    def own_name(self, path: str) -> str:
+        """The path under which the tables know an object: module aliases and copied helper modules resolved."""
+        for alias, module in self._path_aliases.items():
+            if path == alias or path.startswith(f"{alias}."):
+                path = module + path.removeprefix(alias)
+        parts = path.split(".")
+        if HELPER_MODULE in parts[:-1]:
+            return ".".join([HELPERS, *parts[parts.index(HELPER_MODULE) + 1 :]])
+        return path
 
     def knows(self, path: str) -> bool:
         """Whether the tables say anything about a path."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .imports import ImportTable
+from .names import HELPER_MODULE as MODULE
 from .table_loader import API_MAPS
 
-MODULE = "ivy_helpers"
 HEADER = '''"""Helpers that this code was converted with by ivy-convert: plain functions and classes, yours to edit.
 
 They come from ivy-convert's api_maps/{framework}/helpers, where they are tested against the original framework.
@@ -143,6 +143,12 @@ def helper_module(framework: str, names: Iterable[str]) -> str:
     imports = helper_imports(definitions)
     annotations = "from __future__ import annotations\n\n"
     return HEADER.format(framework=framework) + "\n" + annotations + "\n".join(imports) + "\n\n\n" + body
+
+
+def is_helper_module(path: str, data: bytes, framework: str) -> bool:
+    """Whether a file is the helper module of an earlier conversion to a framework."""
+    first = HEADER.format(framework=framework).rstrip().encode()
+    return path.rpartition("/")[2] == f"{MODULE}.py" and data.startswith(first)
 
 
 def helper_imports(definitions: Iterable[HelperDefinition]) -> list[str]:

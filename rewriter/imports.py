@@ -9,7 +9,7 @@ from typing import Any
 import libcst as cst
 
 from .expressions import dotted_name
-from .names import FileScope, dotted
+from .names import HELPER_MODULE, FileScope, dotted
 from .nodes import children, walk
 
 
@@ -170,9 +170,13 @@ class _Remover(cst.CSTTransformer):
         return self._filtered(updated, updated.names, "")
 
     def leave_ImportFrom(self, original: cst.ImportFrom, updated: cst.ImportFrom) -> object:  # type: ignore[override]
-        if updated.relative or updated.module is None:
+        if updated.module is None:
             return updated
         module = dotted(updated.module) or ""
+        if module.rpartition(".")[2] == HELPER_MODULE and not isinstance(updated.names, cst.ImportStar):
+            return self._filtered(updated, updated.names, self.removable[0])
+        if updated.relative:
+            return updated
         if isinstance(updated.names, cst.ImportStar):
             return cst.RemoveFromParent() if self.is_source(module) else updated
         return self._filtered(updated, updated.names, module)

@@ -134,7 +134,7 @@ class Inference:
     def _find_global(self, scope: FileScope, name: str) -> str | None:
         path = self.repository.lookup(scope, name)
         if path is not None:
-            return self.repository.canonical(path)
+            return self.framework.own_name(self.repository.canonical(path))
         for star in self.repository.foreign_stars(scope):
             if self.framework.knows(f"{star}.{name}"):
                 return f"{star}.{name}"
@@ -153,6 +153,7 @@ class Inference:
 
     def reference_type(self, path: str) -> Type:
         """What a dotted path stands for: a constant's type, a variable's type, or a reference."""
+        path = self.framework.own_name(path)
         constant = self.framework.constant(path)
         if constant is not None:
             return constant
@@ -177,7 +178,7 @@ class Inference:
         stars: list[str] = []
         bind_import(self.repository, scope, node, imports, stars)
         for name, path in imports.items():
-            imports[name] = self.repository.canonical(path)
+            imports[name] = self.framework.own_name(self.repository.canonical(path))
 
     # Classes.
 
@@ -206,7 +207,7 @@ class Inference:
             return self.global_path(scope, node.value)
         if isinstance(node, cst.Attribute):
             inner = self._base_path(scope, node.value)
-            return self.repository.canonical(f"{inner}.{node.attr.value}") if inner else None
+            return self.framework.own_name(self.repository.canonical(f"{inner}.{node.attr.value}")) if inner else None
         return None
 
     def ancestors(self, path: str) -> list[str]:

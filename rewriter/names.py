@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
+#: The name of the module that carries a converted repository's helpers.
+HELPER_MODULE = "ivy_helpers"
+
 
 @dataclass(frozen=True)
 class Definition:

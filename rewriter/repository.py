@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import libcst as cst
 
-from .helper_code import MODULE, helper_module
+from .helper_code import MODULE, helper_module, is_helper_module
 from .infer import Inference
 from .names import FileScope, Repository
 from .pipeline import ConvertedFile, Options, convert_file
@@ -22,11 +22,15 @@ _EMPTY = cst.Module([])
 
 @dataclass(frozen=True)
 class TreeResult:
-    """All files after conversion, the helper modules to write beside them, and the report."""
+    """All files after conversion, the helper modules to write beside them, and the report.
+
+    replaced: helper modules of an earlier conversion, in whose place `helpers` stand now.
+    """
 
     files: dict[str, bytes]
     helpers: dict[str, bytes]
     report: Report
+    replaced: frozenset[str] = frozenset()
 
 
 def detect_source(files: Mapping[str, bytes]) -> str | None:
@@ -88,7 +92,9 @@ def convert_files(
     report = Report.of(
         source, target, (item.record for item in outcome.values()),
         (site for item in outcome.values() for site in item.sites))  # fmt: skip
-    return TreeResult({path: outcome[path].data for path in files}, helpers, report)
+    replaced = frozenset(path for path, data in files.items() if is_helper_module(path, data, source))
+    kept = {path: outcome[path].data for path in files if path not in replaced}
+    return TreeResult(kept, helpers, report, replaced)
 
 
 _work: tuple[Mapping[str, Source], Mapping[str, bytes], Inference] | None = None

@@ -16,6 +16,7 @@ from .read import BoundOp, Refusal, read_call
 from .references import write_reference
 from .rule import Rule
 from .source import MARK, SKIP
+from .tables import HELPERS
 from .write import OpWriter, Supplier
 
 
@@ -36,7 +37,7 @@ class Rewriter:
         self.formatter = formatter
         self.memo: dict[cst.CSTNode, Any] = {}
         context.engine = self
-        self._roots = frozenset(context.source.roots)
+        self._roots = frozenset((*context.source.roots, HELPERS))
 
     def visit(self, node: cst.CSTNode) -> Any:
         """The rewritten node: the same object where nothing changes."""

@@ -10,6 +10,8 @@ from typing import Any
 from .signature import MISSING, Passing
 
 REFUSE, DROP, CONTEXT = "_", "drop", "context"
+#: The root of the paths of helpers, wherever the module that holds them lies.
+HELPERS = "helpers"
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,8 @@ class Framework:
         return value
 
     def owns(self, path: str) -> bool:
-        """Whether a dotted path lies in this framework."""
-        return path.partition(".")[0] in self.roots
+        """Whether a dotted path lies in this framework, or names one of its helpers."""
+        return path.partition(".")[0] in (*self.roots, HELPERS)
 
 
 @dataclass(frozen=True)
