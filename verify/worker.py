@@ -74,7 +74,7 @@ def _evaluate(job: Json, adapter: Any, out: Path) -> None:
     for index in job["indices"]:
         given, rate, trains = _given(job, index)
         # the long stage once for each subject: for its first case that trains
-        cases[index]["train"] = trains and cases[index]["subject"] not in trained
+        cases[index]["train"] = trains and (given is not None or cases[index]["subject"] not in trained)
         stream = NoiseStream()
         weights = Weights(adapter, given)
         case = Case(cases[index], adapter, store, weights, find, stream)

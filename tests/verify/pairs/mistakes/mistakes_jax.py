@@ -1,3 +1,4 @@
+# ruff: noqa: B023, RUF059
 """A conversion of mistakes.py with one mistake in every class and function."""
 
 import jax

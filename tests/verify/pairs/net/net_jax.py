@@ -1,3 +1,4 @@
+# ruff: noqa: B023, RUF059
 import jax
 import jax.numpy as jnp
 import optax
