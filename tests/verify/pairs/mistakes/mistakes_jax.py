@@ -1,4 +1,4 @@
-# ruff: noqa: B023, RUF059
+# ruff: noqa: B023
 """A conversion of mistakes.py with one mistake in every class and function."""
 
 import jax

@@ -1,4 +1,4 @@
-# ruff: noqa: B023, RUF059
+# ruff: noqa: RUF059
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
