@@ -28,6 +28,8 @@ class LineFormatter:
         return self.limit - sum(len(indent.expandtabs(8)) for indent in indents)
 
     def _simple(self, node: cst.SimpleStatementLine, indents: list[str]) -> cst.SimpleStatementLine:
+        if len(node.body) > 1:
+            return node  # black would put `a; b` on two lines
         bare = node.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
         text = self.module.code_for_node(bare)
         width = self._width(indents)
