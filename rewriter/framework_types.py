@@ -15,6 +15,7 @@ from .lattice import (
     Foreign,
     Instance,
     Mapping,
+    RandomKey,
     Scalar,
     Sequence,
     Tuple,
@@ -249,6 +250,8 @@ class FrameworkTypes:
         """The result of a method of such a value; modules' containers keep their items."""
         if isinstance(owner, Foreign):
             return owner
+        if isinstance(owner, RandomKey):
+            return parse_type(self._results.get(f"{self.framework.fact('objects', 'generator')}.{name}()", "any"))
         return owner if isinstance(owner, Sequence) and name in ("to", "train", "eval") else UNKNOWN
 
     def foreign_result(self, path: str, arguments: list[Type]) -> Type:

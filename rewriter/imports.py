@@ -141,6 +141,7 @@ class _Remover(cst.CSTTransformer):
         super().__init__()
         self.used = used - rebound
         self.removable = tuple(removable)
+        self.removed = False
 
     def is_source(self, path: str) -> bool:
         """Whether a dotted path lies in one of the packages or modules whose imports may go."""
@@ -161,6 +162,7 @@ class _Remover(cst.CSTTransformer):
         kept = [alias for alias in names if self._keep(alias, module)]
         if len(kept) == len(names):
             return node
+        self.removed = True
         if not kept:
             return cst.RemoveFromParent()
         kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
@@ -178,6 +180,7 @@ class _Remover(cst.CSTTransformer):
         if updated.relative:
             return updated
         if isinstance(updated.names, cst.ImportStar):
+            self.removed = self.removed or self.is_source(module)
             return cst.RemoveFromParent() if self.is_source(module) else updated
         return self._filtered(updated, updated.names, module)
 
@@ -279,7 +282,10 @@ def _remove_in(statement: cst.CSTNode, remover: _Remover, keep_stars: bool) -> c
             return statement
     else:
         return statement
+    remover.removed = False
     changed = statement.visit(remover)
+    if not remover.removed:
+        return statement
     return changed if isinstance(changed, cst.CSTNode) else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import importlib
 import re
@@ -123,7 +122,7 @@ def _convert(source: Source, data: bytes, inference: Inference, options: Options
     if helpers and not options.helper_module:
         module = _insert_helpers(module, context)
     result = render(source, module)
-    ast.parse(result)
+    compile(result, source.path, "exec", dont_inherit=True)
     record = FileRecord(source.path, "converted", "", source.lines)
     return ConvertedFile(source.path, result, record, _sites(source, context), helpers)
 

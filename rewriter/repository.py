@@ -83,7 +83,7 @@ def convert_files(
     repository = Repository(modules)
     inference = Inference(repository, modules, tables, source)
     inference.run()
-    locations = {path: helper_location(path, files, repository) for path in sources}
+    locations = helper_locations(files, repository)
     tasks = [
         (path, Options(target, "" if inline_helpers else locations[path][1], line_length)) for path in sorted(sources)
     ]
@@ -173,39 +173,73 @@ def _target_file(names: Repository, scope: FileScope, module: str) -> str | None
     return None
 
 
-def helper_location(path: str, files: Mapping[str, bytes], repository: Repository) -> tuple[str, str]:
-    """Where the helper module of a file stands, and how the file imports it.
+def helper_locations(files: Mapping[str, bytes], repository: Repository) -> dict[str, tuple[str, str]]:
+    """Where the helper module of each file stands, and how the file imports it.
 
-    In a package: at the package's top, imported relatively. Elsewhere: where the file's own absolute imports start.
+    There is one helper module for each folder that imports start from: in its main package, which the package's own
+    files reach by a relative import and all others by an absolute one; or beside the scripts where there is no
+    package. One copy only, so that a helper class is the same class everywhere.
     """
-    folder = path.rpartition("/")[0]
-    if _in(folder, "__init__.py") in files:
-        top, dots = folder, 1
-        while top and _in(top.rpartition("/")[0], "__init__.py") in files:
-            top, dots = top.rpartition("/")[0], dots + 1
-        return _in(top, f"{MODULE}.py"), "." * dots + MODULE
-    root = _import_root(path, repository)
-    return _in(root, f"{MODULE}.py"), MODULE
+    roots = {path: _import_root(path, files, repository) for path in repository.scopes}
+    homes: dict[str, str] = {}
+    for root in sorted(set(roots.values())):
+        packages: dict[str, int] = {}
+        for path in repository.scopes:
+            package = _top_package(path, files)
+            if package is not None and package.rpartition("/")[0] == root:
+                packages[package] = packages.get(package, 0) + 1
+        main = {package: count for package, count in packages.items() if package.rpartition("/")[2] not in _SIDE_FOLDERS}
+        chosen = main or packages
+        if chosen:
+            homes[root] = max(sorted(chosen), key=lambda package: chosen[package])
+    return {path: _helper_import(path, root, homes.get(root), files) for path, root in roots.items()}
+
+
+_SIDE_FOLDERS = frozenset({"test", "tests", "example", "examples", "script", "scripts", "benchmark", "benchmarks", "tools"})
+
+
+def _helper_import(path: str, root: str, home: str | None, files: Mapping[str, bytes]) -> tuple[str, str]:
+    if home is None:
+        return _in(root, f"{MODULE}.py"), MODULE
+    place = _in(home, f"{MODULE}.py")
+    if _top_package(path, files) == home:
+        folder = path.rpartition("/")[0]
+        inside = folder.removeprefix(home).strip("/")
+        return place, "." * (len([part for part in inside.split("/") if part]) + 1) + MODULE
+    package = home.removeprefix(f"{root}/") if root else home
+    return place, f"{package}.{MODULE}"
 
 
 def _in(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
-def _import_root(path: str, repository: Repository) -> str:
-    """The folder that must be on the import path for a script's own imports of the repository to work."""
+def _top_package(path: str, files: Mapping[str, bytes]) -> str | None:
+    """The folder of the outermost package that a file belongs to; None outside packages."""
+    folder = path.rpartition("/")[0]
+    if _in(folder, "__init__.py") not in files:
+        return None
+    while folder and _in(folder.rpartition("/")[0], "__init__.py") in files:
+        folder = folder.rpartition("/")[0]
+    return folder
+
+
+def _import_root(path: str, files: Mapping[str, bytes], repository: Repository) -> str:
+    """The folder that must be on the import path for a file's imports of the repository to work."""
+    package = _top_package(path, files)
+    if package is not None:
+        return package.rpartition("/")[0]
     scope = repository.scopes[path]
+    for written in sorted(imported_modules(files[path]) or ()):
+        module = None if written.startswith(".") else repository.module_for(written, scope)
+        if module is not None and module.endswith(f".{written}"):
+            return module.removesuffix(f".{written}").replace(".", "/")
+        if module == written:
+            return ""
     own = path.rpartition("/")[0]
-    for target in scope.imports.values():
-        definition = repository.resolve(target)
-        file = definition.file if definition is not None else None
-        if file is not None and "/" in file:
-            top = file.split("/")[0]
-            if own and not file.startswith(own + "/") and not own.startswith(top):
-                return ""
-            if own and own.startswith(top) and repository.module_for(f"{top}", scope):
-                return ""
-    return own
+    prefix = own.replace("/", ".") + "."
+    others = (value for other in repository.scopes.values() for value in other.imports.values())
+    return "" if own and any(value.startswith(prefix) for value in others) else own
 
 
 def _helper_modules(

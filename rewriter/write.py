@@ -29,6 +29,9 @@ from .tables import CONTEXT, DROP, REFUSE, HubOp, Spelling, SpellingParameter, o
 Supplier = Callable[[FileContext, BoundOp, SpellingParameter], cst.BaseExpression | None]
 
 
+_POSITIONAL_KINDS = frozenset({"array", "array_or_scalar", "scalar", "int", "float", "shape"})
+
+
 class CannotWrite(Exception):
     """A spelling cannot express these arguments; the text says why."""
 
@@ -109,6 +112,8 @@ class OpWriter:
     def _check_expressible(self, row: Spelling, op: BoundOp) -> None:
         """Every argument that differs from the hub's default needs a parameter of the row."""
         mentioned = {parameter.hub for parameter in row.parameters}
+        if CONTEXT in mentioned:  # What supplies a random key also reads where the source says it should come from.
+            mentioned.update(parameter.name for parameter in op.op.parameters if parameter.kind == "key")
         if row.form in ("method", "property"):
             mentioned.add(op.op.parameters[0].name)
         for name, argument in op.arguments.items():
@@ -166,8 +171,10 @@ class OpWriter:
         node = self._node(argument, parameter.hub, row)
         hub = self.context.tables.hub[row.op].parameter(parameter.hub)
         optional = parameter.default is not MISSING and (hub is None or hub.kind != "shape")
-        if row.form == "helper" and isinstance(argument, Given) and argument.argument is not None:
-            optional = optional and argument.argument.keyword is not None
+        if isinstance(argument, Given) and argument.argument is not None and argument.argument.keyword is None:
+            # What the source gave by position stays so where that reads well; axes and flags are always named.
+            plain = hub is not None and hub.kind in _POSITIONAL_KINDS and hub.name != "axis"
+            optional = optional and not (row.form == "helper" or plain)
         by_keyword = parameter.passing is Passing.KEYWORD_ONLY or not positional or optional
         if parameter.passing is Passing.POSITIONAL_ONLY:
             if not positional:

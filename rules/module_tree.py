@@ -8,12 +8,12 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.expressions import keyword_argument
+from ..rewriter.expressions import append_argument, keyword_argument, normal_commas
 from ..rewriter.lattice import UNKNOWN, Instance, Type
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
 from .module_class import is_super
-from .rngs import is_module_class_node, rngs_source
+from .rngs import generator_key, is_module_class_node, rngs_source
 
 #: Methods of torch modules that have a function of the same name over NNX modules.
 _QUERIES = {
@@ -130,9 +130,8 @@ def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
         function = context.rewrite(construct.arguments[0].value)
         return context.expression("helpers.apply({module}, {function})", module=module, function=function)
     arguments = [context.rewrite(argument) for argument in construct.arguments]
-    return context.expression(f"helpers.{_QUERIES[construct.name]}({{module}}, {{arguments}})" if arguments else
-                              f"helpers.{_QUERIES[construct.name]}({{module}})",
-                              module=module, arguments=arguments)  # fmt: skip
+    function = context.helper(_QUERIES[construct.name])
+    return node.with_changes(func=function, args=normal_commas([cst.Arg(module), *arguments]))
 
 
 def _write_mode(construct: ModeSwitch, node: cst.Call, context: FileContext) -> Any:
@@ -181,20 +180,18 @@ def write_initializer(construct: NamedMethod, node: cst.Call, context: FileConte
     arguments = []
     for index, argument in enumerate(construct.arguments):
         name = argument.keyword.value if argument.keyword is not None else ""
-        written = literal(argument.value)
-        if name == "generator" and written is None:
+        if name == "generator" and literal(argument.value) is None:
             continue
-        if index == 0 and name in ("", "tensor"):
-            argument_value = _variable(argument.value)
-            arguments.append(cst.Arg(context.rewrite(argument_value)))
-            continue
-        arguments.append(context.rewrite(argument))
-    if construct.random:
-        source = rngs_source(context)
-        key = cst.Call(source) if source is not None else context.expression("helpers.next_key()")
-        arguments.append(keyword_argument("key", key))
+        is_target = index == 0 and name in ("", "tensor")
+        value = _variable(argument.value) if is_target else argument.value
+        arguments.append(argument.with_changes(value=context.rewrite(value)))
     context.converted(node, op=construct.function, api=f"torch.nn.init.{construct.function}_", rule="initializer")
-    return context.expression(f"helpers.{construct.function}_({{arguments}})", arguments=arguments)
+    call = node.with_changes(func=context.helper(f"{construct.function}_"), args=normal_commas(arguments))
+    if not construct.random:
+        return call
+    source = rngs_source(context)
+    key = cst.Call(source) if source is not None else context.expression("helpers.next_key()")
+    return append_argument(call, keyword_argument("key", key))
 
 
 def _variable(node: cst.BaseExpression) -> cst.BaseExpression:

@@ -14,10 +14,10 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.expressions import append_argument, keyword_argument
+from ..rewriter.expressions import append_argument, keyword_argument, parenthesized
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import Callback, Instance, Mapping, Partial, Reference, Sequence, Tuple, Type
-from ..rewriter.names import Definition
+from ..rewriter.lattice import Callback, Instance, Mapping, Partial, RandomKey, Reference, Sequence, Tuple, Type
+from ..rewriter.names import Definition, dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp, Refusal
 from ..rewriter.rule import Rule
@@ -47,17 +47,29 @@ def is_seeding(context: FileContext, node: cst.CSTNode) -> bool:
 
 
 def seeds_here(context: FileContext, body: cst.CSTNode) -> bool:
-    """Whether a scope's own statements seed the generator and also use it."""
+    """Whether a scope's own statements seed the generator and then use it.
+
+    Seeding on a condition, or behind the first use, does not count: a local generator would not always be there.
+    """
     key = ("seeds", id(body))
     known = context.state.get(str(key))
     if known is None:
-        found = list(walk(body))
-        known = any(is_seeding(context, node) for node in found) and any(
-            isinstance(node, cst.Call) and not is_seeding(context, node) and needs_randomness(context, node)
-            for node in found
-        )
+        seeded = False
+        known = False
+        for statement in getattr(body, "body", ()):
+            if any(isinstance(node, cst.Call) and needs_randomness(context, node) for node in walk(statement)):
+                known = seeded
+                break
+            seeded = seeded or is_seeding_statement(context, statement)
         context.state[str(key)] = known
     return bool(known)
+
+
+def is_seeding_statement(context: FileContext, node: cst.CSTNode) -> bool:
+    """Whether a statement does nothing but seed the source framework's generator."""
+    if not isinstance(node, cst.SimpleStatementLine) or len(node.body) != 1 or not isinstance(node.body[0], cst.Expr):
+        return False
+    return is_seeding(context, node.body[0].value)
 
 
 def needs_randomness(context: FileContext, call: cst.Call) -> bool:
@@ -123,10 +135,11 @@ def is_factory(context: FileContext, definition: Definition) -> bool:
     result = context.inference.results.get(definition.path)
     if result is not None and _holds_module(context.inference, result):
         types = context.inference.files[definition.file].types
-        cache[definition.path] = any(
-            isinstance(part, cst.Call) and takes_rngs(context, types.get(part.func, Callback(result)))
-            for part in walk(node.body)
-        )
+        callees = [types.get(part.func, Callback(result)) for part in walk(node.body) if isinstance(part, cst.Call)]
+        seeds = context.source.fact("seed_functions", default=())
+        # A function that seeds the generator itself builds its modules from that seed.
+        if not any(isinstance(callee, Reference) and callee.path in seeds for callee in callees):
+            cache[definition.path] = any(takes_rngs(context, callee) for callee in callees)
     return cache[definition.path]
 
 
@@ -239,6 +252,32 @@ def draw_key(context: FileContext, node: cst.CSTNode) -> cst.BaseExpression:
     return context.expression("helpers.next_key()")
 
 
+def generator_key(context: FileContext, generator: cst.BaseExpression) -> cst.BaseExpression:
+    """A fresh key from a generator object of the source; from the process's stream where it may be None."""
+    node = context.rewrite(generator)
+    if is_surely_generator(context, generator):
+        return cst.Call(parenthesized(node))
+    return context.expression("helpers.key_from({generator})", generator=node)
+
+
+def is_surely_generator(context: FileContext, node: cst.BaseExpression) -> bool:
+    """Whether an expression is a generator object and never None: it, or all that is assigned to it, makes one."""
+    if not isinstance(context.type_of(node), RandomKey):
+        return False
+    if isinstance(node, cst.Call):
+        return True
+    name = dotted(node)
+    owner = context.enclosing(cst.ClassDef if name and "." in name else cst.FunctionDef)
+    scope = owner if owner is not None else context.module
+    if name is None or any(isinstance(part, cst.Param) and part.name.value == name for part in walk(scope)):
+        return False
+    values = [
+        part.value for part in walk(scope)
+        if isinstance(part, cst.Assign) and any(dotted(target.target) == name for target in part.targets)
+    ]  # fmt: skip
+    return bool(values) and all(isinstance(value, cst.Call) for value in values)
+
+
 def module_rngs(context: FileContext) -> cst.BaseExpression:
     """The `rngs` argument for building a module at the current place."""
     source = rngs_source(context)
@@ -268,6 +307,9 @@ def supply(context: FileContext, op: BoundOp, parameter: SpellingParameter) -> c
     if parameter.name == NAME:
         return module_rngs(context)
     if parameter.name.endswith("key"):
+        generator = op.given("generator")
+        if generator is not None and not (isinstance(generator, cst.Name) and generator.value == "None"):
+            return generator_key(context, generator)
         if op.op.name == "scaled_dot_product_attention" and _is_zero(op.arguments.get("dropout_p")):
             return None
         return draw_key(context, op.node)
@@ -296,11 +338,9 @@ def write_construction(construct: Construction, node: cst.Call, context: FileCon
 
 def read_seeding(node: cst.SimpleStatementLine, context: FileContext) -> Seeding | None:
     """`torch.manual_seed(s)` as a statement of its own."""
-    if len(node.body) != 1 or not isinstance(node.body[0], cst.Expr):
+    if not is_seeding_statement(context, node):
         return None
-    call = node.body[0].value
-    if not is_seeding(context, call):
-        return None
+    call = node.body[0].value  # type: ignore[union-attr]
     assert isinstance(call, cst.Call)
     function = context.enclosing(cst.FunctionDef)
     local = seeds_here(context, function.body) if function is not None else True
@@ -385,7 +425,7 @@ def _multi_line(parameters: cst.Parameters) -> dict[str, Any]:
 SUPPLIERS = (supply,)
 
 RULES = (
-    Rule("seeding", (cst.SimpleStatementLine,), {"torch": read_seeding}, {"jax": write_seeding}, order=20),
-    Rule("module_construction", (cst.Call,), {"torch": read_construction}, {"jax": write_construction}, order=60),
-    Rule("factory", (cst.FunctionDef,), {"torch": read_factory}, {"jax": write_factory}, order=60),
+    Rule("seeding", (cst.SimpleStatementLine,), dict.fromkeys(("torch", "tensorflow"), read_seeding), {"jax": write_seeding}, order=20),
+    Rule("module_construction", (cst.Call,), dict.fromkeys(("torch", "tensorflow"), read_construction), {"jax": write_construction}, order=60),
+    Rule("factory", (cst.FunctionDef,), dict.fromkeys(("torch", "tensorflow"), read_factory), {"jax": write_factory}, order=60),
 )
