@@ -1,4 +1,7 @@
-"""Random generators as objects: `nnx.Rngs` where torch has `torch.Generator`, None for the process's stream."""
+"""Random generators as objects: `nnx.Rngs` where torch has `torch.Generator`, None for the process's stream.
+
+All of them give a fresh key when called.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
-from .process_stream import next_key, process_stream
+from .process_stream import ProcessStream, next_key, process_stream
 
 
 def key_from(generator: Any = None) -> jax.Array:
@@ -22,27 +24,44 @@ def numpy_random(generator: Any = None) -> np.random.Generator:
     return np.random.default_rng(np.asarray(jax.random.key_data(key_from(generator))))
 
 
-def reseed(generator: nnx.Rngs, seed: int) -> nnx.Rngs:
+def reseed(generator: Any, seed: int) -> Any:
     """Start `generator` again from a seed, for everyone who holds it; returns it."""
-    nnx.reseed(generator, default=int(seed))
+    restart(generator, jax.random.key(int(seed)), 0)
     return generator
 
 
-def generator_state(generator: nnx.Rngs | None = None) -> np.ndarray:
-    """Where a generator stands, as a vector of uint32: its key and the number of keys drawn since."""
-    if generator is None:
-        key, count = process_stream.key, process_stream.count
-    else:
-        key, count = generator.default.key.get_value(), int(generator.default.count.get_value())
-    return np.append(np.asarray(jax.random.key_data(key)), np.uint32(count))
+def seeded_stream(seed: int) -> ProcessStream:
+    """The process's stream, started again from a seed."""
+    return reseed(process_stream, seed)
 
 
-def set_generator_state(state: Any, generator: nnx.Rngs | None = None) -> None:
-    """Go back to where `generator_state` was asked."""
-    numbers = np.asarray(state, np.uint32)
-    key, count = jax.random.wrap_key_data(jnp.asarray(numbers[:-1])), int(numbers[-1])
-    if generator is None:
-        process_stream.key, process_stream.count = key, count
+def restart(generator: Any, key: jax.Array, count: int) -> None:
+    """Let a generator go on behind the `count`-th key drawn from `key`."""
+    if isinstance(generator, ProcessStream):
+        generator.key, generator.count = key, count
     else:
         generator.default.key.set_value(key)
         generator.default.count.set_value(jnp.asarray(count, jnp.uint32))
+
+
+def generator_state(generator: Any = None) -> np.ndarray:
+    """Where a generator (default: the process's stream) stands: its key and the number of keys drawn, as uint32."""
+    stream = process_stream if generator is None else generator
+    if isinstance(stream, ProcessStream):
+        key, count = stream.key, stream.count
+    else:
+        key, count = stream.default.key.get_value(), int(stream.default.count.get_value())
+    return np.append(np.asarray(jax.random.key_data(key)), np.uint32(count))
+
+
+def set_generator_state(state: Any, generator: Any = None) -> None:
+    """Go back to where `generator_state` was asked."""
+    numbers = np.asarray(state, np.uint32)
+    key = jax.random.wrap_key_data(jnp.asarray(numbers[:-1]))
+    restart(process_stream if generator is None else generator, key, int(numbers[-1]))
+
+
+def initial_seed(generator: Any = None) -> int:
+    """The seed that a generator was last started from."""
+    high, low = generator_state(generator)[:2].tolist()
+    return high << 32 | low
