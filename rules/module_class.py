@@ -192,7 +192,7 @@ def read_method(node: cst.FunctionDef, context: FileContext) -> ModuleMethod | R
     if name == "__init__":
         return ModuleMethod(node, "constructor")
     if name in context.inference.framework.forward_methods:
-        if any(isinstance(s, cst.FunctionDef) and s.name.value == "__call__" for s in owner.body.body):
+        if name != "__call__" and any(isinstance(s, cst.FunctionDef) and s.name.value == "__call__" for s in owner.body.body):
             return Refusal("the class defines both forward and __call__; keep one of them", node)
         return ModuleMethod(node, "forward")
     return None
@@ -288,8 +288,8 @@ def write_forward_call(construct: ForwardCall, node: cst.Call, context: FileCont
 
 
 RULES = (
-    Rule("module_class", (cst.ClassDef,), {"torch": read_class}, {"jax": write_class}, order=40),
-    Rule("module_method", (cst.FunctionDef,), {"torch": read_method}, {"jax": write_method}, order=40),
-    Rule("training_flag", (cst.Attribute, cst.UnaryOperation), {"torch": read_flag}, {"jax": write_flag}, order=40),
-    Rule("forward_call", (cst.Call,), {"torch": read_forward_call}, {"jax": write_forward_call}, order=40),
+    Rule("module_class", (cst.ClassDef,), dict.fromkeys(("torch", "tensorflow"), read_class), {"jax": write_class}, order=40),
+    Rule("module_method", (cst.FunctionDef,), dict.fromkeys(("torch", "tensorflow"), read_method), {"jax": write_method}, order=40),
+    Rule("training_flag", (cst.Attribute, cst.UnaryOperation), dict.fromkeys(("torch", "tensorflow"), read_flag), {"jax": write_flag}, order=40),
+    Rule("forward_call", (cst.Call,), dict.fromkeys(("torch", "tensorflow"), read_forward_call), {"jax": write_forward_call}, order=40),
 )

@@ -204,5 +204,5 @@ def _has_modules(context: FileContext, value: Type) -> bool:
 RULES = (
     Rule("parameter", (cst.Call,), {"torch": read_parameter}, {"jax": write_parameter}, order=30),
     Rule("registration", (cst.SimpleStatementLine,), {"torch": read_registration}, {"jax": write_registration}, order=30),
-    Rule("module_attribute", (cst.Assign,), {"torch": read_attribute}, {"jax": write_attribute}, order=45),
+    Rule("module_attribute", (cst.Assign,), dict.fromkeys(("torch", "tensorflow"), read_attribute), {"jax": write_attribute}, order=45),
 )

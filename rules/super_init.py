@@ -72,6 +72,17 @@ def _written_call(construct: BaseConstructor, call: cst.Call, context: FileConte
     return updated
 
 
+def layer_base_arguments(construct: BaseConstructor, call: cst.Call, context: FileContext) -> Any:
+    """The arguments for the constructor of a layer of the framework as base; None where the base is no such layer."""
+    inference = context.inference
+    if not construct.base or inference.repository.resolve(construct.base) is not None:
+        return None
+    if not context.source.owns(construct.base) or construct.base in inference.framework.plain_module_bases:
+        return None
+    written = _layer_constructor(construct, call, context)
+    return written if isinstance(written, Refusal) else written.args
+
+
 def _layer_constructor(construct: BaseConstructor, call: cst.Call, context: FileContext) -> cst.Call | Refusal:
     """A subclass of a layer such as nn.Linear: the arguments are those of the target's layer."""
     arguments = call.args if is_super(call.func.value) else call.args[1:]  # type: ignore[attr-defined]
@@ -92,5 +103,5 @@ def _layer_constructor(construct: BaseConstructor, call: cst.Call, context: File
 
 
 RULES = (
-    Rule("super_init", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=40),
+    Rule("super_init", (cst.SimpleStatementLine,), dict.fromkeys(("torch", "tensorflow"), read_statement), {"jax": write_statement}, order=40),
 )
