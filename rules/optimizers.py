@@ -310,10 +310,11 @@ class OptimizerAnnotation:
 
 def read_annotation(node: cst.Attribute | cst.Name, context: FileContext) -> OptimizerAnnotation | None:
     """`optimizer: torch.optim.Optimizer`."""
-    if context.enclosing(cst.Annotation) is None:
+    name = node.attr.value if isinstance(node, cst.Attribute) else node.value
+    if not name[:1].isupper() or context.enclosing(cst.Annotation) is None:
         return None
     path = context.direct_path(node) or ""
-    if not path.startswith(OPTIMIZERS) or path.startswith(SCHEDULERS) or not path.rpartition(".")[2][:1].isupper():
+    if not path.startswith(OPTIMIZERS) or path.startswith(SCHEDULERS):
         return None
     return OptimizerAnnotation(path)
 

@@ -35,7 +35,8 @@ def read_schedule(node: cst.Call, context: FileContext) -> Schedule | None:
 
 def read_class(node: cst.Attribute | cst.Name, context: FileContext) -> Schedule | None:
     """The class itself, as in annotations and `isinstance`."""
-    path = context.direct_path(node) or ""
+    name = node.attr.value if isinstance(node, cst.Attribute) else node.value
+    path = context.direct_path(node) or "" if name.lstrip("_")[:1].isupper() else ""
     if not path.startswith(SCHEDULERS):
         return None
     kind = path.removeprefix(SCHEDULERS)
