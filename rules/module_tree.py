@@ -16,7 +16,7 @@ from .module_class import is_super
 from .rngs import generator_key, is_module_class_node, rngs_source
 
 #: Methods of torch modules that have a function of the same name over NNX modules.
-_QUERIES = {
+QUERIES = {
     "parameters": "parameters", "named_parameters": "named_parameters", "buffers": "buffers",
     "named_buffers": "named_buffers", "modules": "modules", "named_modules": "named_modules", "children": "children",
     "named_children": "named_children", "state_dict": "state_dict", "load_state_dict": "load_state_dict",
@@ -92,7 +92,7 @@ def read_call(node: cst.Call, context: FileContext) -> ModuleQuery | ModeSwitch 
         return _moved(node, receiver, context)
     if name in _PLACEMENT or (name == "float" and not node.args):
         return Placement(receiver)
-    return ModuleQuery(receiver, name, tuple(node.args)) if name in _QUERIES else None
+    return ModuleQuery(receiver, name, tuple(node.args)) if name in QUERIES else None
 
 
 def _mode(node: cst.Call, receiver: cst.BaseExpression, name: str, context: FileContext) -> ModeSwitch:
@@ -130,7 +130,7 @@ def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
         function = context.rewrite(construct.arguments[0].value)
         return context.expression("helpers.apply({module}, {function})", module=module, function=function)
     arguments = [context.rewrite(argument) for argument in construct.arguments]
-    function = context.helper(_QUERIES[construct.name])
+    function = context.helper(QUERIES[construct.name])
     return node.with_changes(func=function, args=normal_commas([cst.Arg(module), *arguments]))
 
 
@@ -156,7 +156,7 @@ class NamedMethod:
     random: bool
 
 
-_INITIALIZERS = {
+INITIALIZERS = {
     "uniform_": True, "normal_": True, "trunc_normal_": True, "xavier_uniform_": True, "xavier_normal_": True,
     "kaiming_uniform_": True, "kaiming_normal_": True, "orthogonal_": True, "sparse_": True, "constant_": False,
     "ones_": False, "zeros_": False, "eye_": False, "dirac_": False, "xavier_uniform": True, "xavier_normal": True,
@@ -170,17 +170,19 @@ def read_initializer(node: cst.Call, context: FileContext) -> NamedMethod | None
     if path is None or not path.startswith("torch.nn.init."):
         return None
     name = path.removeprefix("torch.nn.init.")
-    if name not in _INITIALIZERS:
+    if name not in INITIALIZERS:
         return None
-    return NamedMethod(name.rstrip("_"), tuple(node.args), _INITIALIZERS[name])
+    return NamedMethod(name.rstrip("_"), tuple(node.args), INITIALIZERS[name])
 
 
 def write_initializer(construct: NamedMethod, node: cst.Call, context: FileContext) -> Any:
     """A helper that fills the variable."""
     arguments = []
+    generator = None
     for index, argument in enumerate(construct.arguments):
         name = argument.keyword.value if argument.keyword is not None else ""
-        if name == "generator" and literal(argument.value) is None:
+        if name == "generator":
+            generator = argument.value if literal(argument.value) is not None else None
             continue
         is_target = index == 0 and name in ("", "tensor")
         value = _variable(argument.value) if is_target else argument.value
@@ -190,7 +192,10 @@ def write_initializer(construct: NamedMethod, node: cst.Call, context: FileConte
     if not construct.random:
         return call
     source = rngs_source(context)
-    key = cst.Call(source) if source is not None else context.expression("helpers.next_key()")
+    if generator is not None:
+        key = generator_key(context, generator)
+    else:
+        key = cst.Call(source) if source is not None else context.expression("helpers.next_key()")
     return append_argument(call, keyword_argument("key", key))
 
 
