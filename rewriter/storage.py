@@ -77,8 +77,10 @@ class AliasFacts:
             for path, rows in framework.by_path.items()
             if path.startswith(prefix) and all(tables.hub[row.op].result in _PLAIN_RESULTS for row in rows)
         }
-        facts = (frozenset(framework.fact(key, default=())) for key in ("views", "alias_layers", "copying_functions"))
-        return AliasFacts(*facts, frozenset(plain | {"device", "dtype"}))
+        views, layers, copies = (
+            frozenset(framework.fact(key, default=())) for key in ("views", "alias_layers", "copying_functions")
+        )
+        return AliasFacts(views, layers, copies, frozenset(plain | {"device", "dtype"}))
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,7 @@ class StorageEvaluator:
         held = self.of(node.value)
         if isinstance(owner, (Unknown, Method)) and node.attr.value in self.facts.plain:
             return NOWHERE
-        if isinstance(owner, (Array, Tuple, Sequence, Mapping)) or isinstance(owner, Reference):
+        if isinstance(owner, (Array, Tuple, Sequence, Mapping, Reference)):
             return held
         place = dotted(node)
         if place is None:
@@ -220,7 +222,9 @@ class StorageEvaluator:
 
     def is_gather(self, node: cst.Subscript) -> bool:
         """Whether indexing an array certainly copies: an index is an array or a list."""
-        return any(self._is_advanced(element.slice.value) for element in node.slice if isinstance(element.slice, cst.Index))
+        return any(
+            self._is_advanced(element.slice.value) for element in node.slice if isinstance(element.slice, cst.Index)
+        )
 
     def _is_advanced(self, index: cst.BaseExpression) -> bool:
         if isinstance(index, cst.Tuple):
@@ -242,7 +246,9 @@ class StorageEvaluator:
         found = self.union(elements)
         for name in _bound_by(node):
             self.environment[name] = NOWHERE
-        self.hold_twice(frozenset(storage for storage in self.union(elements) if storage.site not in self._inside(node)))
+        self.hold_twice(
+            frozenset(storage for storage in self.union(elements) if storage.site not in self._inside(node))
+        )
         for name in _bound_by(node):
             self.environment.pop(name, None)
         self.environment.update(outer)

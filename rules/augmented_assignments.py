@@ -7,10 +7,20 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import Array
+from ..rewriter.lattice import Array, Method, Scalar, Unknown
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
-from .places import NoPlace, Place, check_sharing, describe, find_place, with_update, without_wrappers
+from .places import (
+    NoPlace,
+    Place,
+    check_sharing,
+    describe,
+    find_place,
+    is_unknown,
+    surroundings,
+    with_update,
+    without_wrappers,
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,7 @@ class AugmentedAssignment:
 def read(node: cst.AugAssign, context: FileContext) -> AugmentedAssignment | Refusal | None:
     """`x += y`, `self.count += 1`, `w.data -= step`, `items[0] *= 2`, where the target is an array."""
     if not isinstance(context.type_of(without_wrappers(node.target, context)), Array):
+        _note_unknown(node, context)
         return None
     if isinstance(node.target, cst.Subscript) and isinstance(context.type_of(node.target.value), Array):
         return None
@@ -32,6 +43,19 @@ def read(node: cst.AugAssign, context: FileContext) -> AugmentedAssignment | Ref
         return Refusal(str(problem), node) if str(problem) else None
     refusal = check_sharing(place, context, node, describe(node))
     return refusal if refusal is not None else AugmentedAssignment(place)
+
+
+def _note_unknown(node: cst.AugAssign, context: FileContext) -> None:
+    """A name of unknown type that may share memory with another: nothing is rewritten, but the report says so."""
+    if not (isinstance(node.target, cst.Name) and is_unknown(node.target, context)):
+        return
+    analysis, where = surroundings(context, node)
+    found = analysis.storages(where.statement, node.target)
+    readers = [name for name in analysis.readers(where.statement, found, node.target.value) if name.isidentifier()]
+    if readers and not isinstance(context.type_of(node.value), (Scalar, Unknown, Method)):
+        context.review(
+            node, f"if {node.target.value} is an array, {describe(node)} also changes {' and '.join(sorted(readers)[:2])} in "
+            f"{context.source.name}, but not in {context.target.name}; annotate its type", rule="mutation")  # fmt: skip
 
 
 def write(construct: AugmentedAssignment, node: cst.AugAssign, context: FileContext) -> cst.AugAssign | None:

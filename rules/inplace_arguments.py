@@ -19,7 +19,9 @@ def recognize(node: cst.Call, context: FileContext) -> MutatingCall | None:
     given = bound.arguments.get(bound.op.parameters[0].name)
     if not isinstance(given, Given):
         return None
-    return MutatingCall(node, without_wrappers(given.node, context), bound.api, "in_place_argument", lambda c: _value(bound, c))
+    return MutatingCall(
+        node, without_wrappers(given.node, context), bound.api, "in_place_argument", lambda c: _value(bound, c)
+    )
 
 
 def _value(bound: BoundOp, context: FileContext) -> Node | Refusal:

@@ -52,8 +52,7 @@ def recognize(node: cst.Call, context: FileContext) -> MutatingCall | None:
         return None
     if isinstance(function, cst.Attribute) and isinstance(context.type_of(function.value), Array):
         api = f"{context.source.array_class}.{name}"
-        made = _method(node, name[:-1], without_wrappers(function.value, context), api, context)
-        return made
+        return _method(node, name[:-1], without_wrappers(function.value, context), api, context)
     path = context.path(function)
     if path is None or not context.source.owns(path) or path[:-1] not in context.source.by_path or not node.args:
         return None
@@ -68,7 +67,9 @@ def _method(node: cst.Call, name: str, array: Node, api: str, context: FileConte
         stored: Value | None = None
         if arguments is not None and special.stored:
             stored = lambda c: _filled(special.stored, array, arguments, c)  # noqa: E731
-        return MutatingCall(node, array, api, "in_place_method", lambda c: special.value(node, array, arguments, c), stored)
+        return MutatingCall(
+            node, array, api, "in_place_method", lambda c: special.value(node, array, arguments, c), stored
+        )
     path = api[:-1]
     return MutatingCall(node, array, api, "in_place_method", lambda c: _rebound(node, path, array, api, c))
 
@@ -100,7 +101,9 @@ class _Special:
     stored: str = ""
     random: str = ""
 
-    def value(self, node: cst.Call, array: Node, arguments: dict[str, Node] | None, context: FileContext) -> Node | Refusal:
+    def value(
+        self, node: cst.Call, array: Node, arguments: dict[str, Node] | None, context: FileContext
+    ) -> Node | Refusal:
         name = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
         api = f"{context.source.array_class}.{name}"
         if arguments is None:
@@ -138,9 +141,7 @@ def _is_negation(first: Node, second: Node) -> bool:
     )
 
 
-def _filled(
-    template: str, array: Node, arguments: dict[str, Node], context: FileContext, **more: Node
-) -> Node:
+def _filled(template: str, array: Node, arguments: dict[str, Node], context: FileContext, **more: Node) -> Node:
     nodes: dict[str, Node] = {"x": context.rewrite(array), **more}
     for name, value in arguments.items():
         nodes[name] = context.rewrite(value)
@@ -160,7 +161,9 @@ def _draw(op: str, node: cst.Call, array: Node, api: str, context: FileContext) 
 def _bind(node: cst.Call, parameters: tuple[tuple[str, str | None], ...]) -> dict[str, Node] | None:
     """The arguments by name, defaults as text; None if they do not fit. A generator or `non_blocking` is no matter."""
     names = [name for name, _ in parameters]
-    found: dict[str, Node] = {name: cst.parse_expression(default) for name, default in parameters if default is not None}
+    found: dict[str, Node] = {
+        name: cst.parse_expression(default) for name, default in parameters if default is not None
+    }
     position = 0
     for argument in node.args:
         if argument.star:
@@ -186,7 +189,9 @@ _SPECIAL = {
     "fill_diagonal": _Special((("value", None),), "jax.numpy.fill_diagonal({x}, {value}, inplace=False)"),
     "uniform": _Special((("a", "0"), ("b", "1")), _SCALED, random="random_uniform_like"),
     "normal": _Special((("mean", "0"), ("std", "1")), _SHIFTED, random="random_normal_like"),
-    "log_normal": _Special((("mean", "1"), ("std", "2")), "jax.numpy.exp({mean} + {std} * {u})", random="random_normal_like"),
+    "log_normal": _Special(
+        (("mean", "1"), ("std", "2")), "jax.numpy.exp({mean} + {std} * {u})", random="random_normal_like"
+    ),
     "exponential": _Special((("lambd", "1"),), "-jax.numpy.log1p(-{u}) / {lambd}", random="random_uniform_like"),
     "bernoulli": _Special((("p", "0.5"),), "({u} < {p}).astype({x}.dtype)", random="random_uniform_like"),
 }

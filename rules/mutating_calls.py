@@ -12,8 +12,8 @@ from typing import Any
 
 import libcst as cst
 
-from ..rewriter.context import FileContext
 from ..rewriter.aliases import names_bound
+from ..rewriter.context import FileContext
 from ..rewriter.liveness import target_names
 from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal
@@ -139,16 +139,22 @@ def _check(place: Place, calls: tuple[MutatingCall, ...], node: Any, context: Fi
         kind = index_kind(subscript, context)
         if kind != "basic":
             reason = "changes a copy, not the array" if kind in ("mask", "gather") else "changes the array or a copy"
-            return Refusal(f"{what} {reason}: store with {describe(subscript)} = ... instead", calls[-1].node, calls[-1].api)
+            return Refusal(
+                f"{what} {reason}: store with {describe(subscript)} = ... instead", calls[-1].node, calls[-1].api
+            )
     if place.kind == "temporary" and (isinstance(node, cst.Expr) or place.indices):
         return Refusal(f"{what} changes an array through {describe(place.node)}, and JAX arrays have no views; "
                        "write to the array itself or build the new one", calls[-1].node, calls[-1].api)  # fmt: skip
     if not isinstance(node, cst.Expr) and (place.kind not in ("name", "temporary") or place.indices):
-        return Refusal(f"{what} changes an array within a larger statement; give it a line of its own", calls[-1].node)
+        return Refusal(
+            f"{what} changes an array within a larger statement; give it a line of its own", calls[-1].node
+        )
     later = [argument.value for call in calls[1:] for argument in call.node.args if argument.value is not call.array]
     reader = reads_shared(place, later, calls[-1].node, context)
     if reader is not None:
-        return Refusal(f"{what} reads {reader} while it changes; split the chain of calls", calls[-1].node, calls[-1].api)
+        return Refusal(
+            f"{what} reads {reader} while it changes; split the chain of calls", calls[-1].node, calls[-1].api
+        )
     return check_sharing(place, context, calls[-1].node, what)
 
 
@@ -200,12 +206,13 @@ def _stays_in_expression(place: Place, node: cst.Call, context: FileContext) -> 
     if where.conditional or not isinstance(statement, (*_STATEMENTS, cst.AugAssign)):
         return own_line
     name = place.node.value
-    uses = sum(isinstance(part, cst.Name) and part.value == name for part in walk(statement))
+    own = set(walk(node))
+    around = [part for part in walk(statement) if isinstance(part, cst.Name) and part not in own]
+    uses = sum(part.value == name for part in around)
     bound = [found for target in getattr(statement, "targets", ()) for found in target_names(target.target)]
-    if uses - bound.count(name) > 1 or isinstance(statement, cst.AugAssign) and name in target_names(statement.target):
+    if uses > bound.count(name) or (isinstance(statement, cst.AugAssign) and name in target_names(statement.target)):
         return f" that uses {name} again{own_line}"
-    others = [part for part in walk(statement) if isinstance(part, cst.Name) and part.value != name]
-    reader = reads_shared(place, others, node, context)
+    reader = reads_shared(place, [part for part in around if part.value != name], node, context)
     if reader is not None:
         return f" that also reads {reader}, which may share its memory{own_line}"
     return f" and {name} is used later{own_line}" if _read_later(name, statement, context) else ""
@@ -223,7 +230,11 @@ def write_call(construct: NewValue, node: cst.Call, context: FileContext) -> Any
 
 RULES = (
     Rule(
-        name="in_place_statement", nodes=_STATEMENTS, read={"torch": read_statement}, write={"jax": write_statement}, order=20
+        name="in_place_statement",
+        nodes=_STATEMENTS,
+        read={"torch": read_statement},
+        write={"jax": write_statement},
+        order=20,
     ),
     Rule(name="in_place_call", nodes=(cst.Call,), read={"torch": read_call}, write={"jax": write_call}, order=20),
 )

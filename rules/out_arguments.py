@@ -26,8 +26,6 @@ def recognize(node: cst.Call, context: FileContext) -> MutatingCall | None:
 
 def _value(node: cst.Call, path: str, context: FileContext) -> Node | Refusal:
     kept = [argument for argument in node.args if argument.keyword is None or argument.keyword.value != "out"]
-    if kept and isinstance(kept[-1].comma, cst.Comma):
-        kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
     bound = read_call(context.tables, context.source.name, path, node.with_changes(args=kept), context.type_of)
     if bound is None or isinstance(bound, Refusal):
         return Refusal(bound.reason if bound is not None else f"{path} is not in the tables yet", node, path)

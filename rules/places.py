@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from ..rewriter.aliases import Aliases, FunctionAliases, Where
+from ..rewriter.aliases import FunctionAliases
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import parenthesized
 from ..rewriter.infer import Inference
@@ -16,6 +16,7 @@ from ..rewriter.lattice import Array, Instance, Method, Reference, Scalar, Seque
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp, Refusal, literal
+from ..rewriter.sharing import Aliases, Where
 from ..rewriter.signature import MISSING
 from ..rewriter.storage import root_name
 
@@ -53,7 +54,9 @@ def find_place(node: Node, context: FileContext) -> Place:
             raise NoPlace(_through(node, f".{node.attr.value}"))
         if dotted(node) is None and not _is_stable(node, context):
             raise NoPlace(f"{_text(node)} would be evaluated twice; give its owner a name first")
-        return Place(node, "variable" if _is_variable(node, context) or _may_be_variable(node, context) else "attribute")
+        return Place(
+            node, "variable" if _is_variable(node, context) or _may_be_variable(node, context) else "attribute"
+        )
     if isinstance(node, cst.Subscript):
         if isinstance(context.type_of(node.value), Array):
             inner = find_place(node.value, context)
@@ -153,7 +156,11 @@ def _text(node: cst.CSTNode) -> str:
 def index_kind(node: cst.Subscript, context: FileContext) -> str:
     """`basic` (a view), `mask` (one boolean array), `gather` (other arrays or lists), or `unknown`."""
     kinds = {_part_kind(element.slice, context) for element in node.slice}
-    if len(node.slice) == 1 and isinstance(node.slice[0].slice, cst.Index) and isinstance(node.slice[0].slice.value, cst.Tuple):
+    if (
+        len(node.slice) == 1
+        and isinstance(node.slice[0].slice, cst.Index)
+        and isinstance(node.slice[0].slice.value, cst.Tuple)
+    ):
         parts = node.slice[0].slice.value.elements
         kinds = {_part_kind(cst.Index(part.value), context) for part in parts}
         return _joined_kind(kinds, len(parts))
@@ -187,9 +194,11 @@ def _part_kind(part: cst.BaseSlice, context: FileContext) -> str:
 def index_elements(node: cst.Subscript, context: FileContext) -> list[cst.SubscriptElement]:
     """The rewritten index; lists become arrays, which JAX asks for."""
     return [
-        element.with_changes(slice=element.slice.with_changes(value=_index_value(element.slice.value, context)))
-        if isinstance(element.slice, cst.Index)
-        else context.rewrite(element)
+        (
+            element.with_changes(slice=element.slice.with_changes(value=_index_value(element.slice.value, context)))
+            if isinstance(element.slice, cst.Index)
+            else context.rewrite(element)
+        )
         for element in node.slice
     ]
 
@@ -230,7 +239,10 @@ def with_update(place: Place, value: Node, context: FileContext, method: str = "
         for elements in groups[:depth]:
             array = cst.Subscript(parenthesized(array), elements)
         at = cst.Subscript(cst.Attribute(parenthesized(array), cst.Name("at")), groups[depth])
-        value = cst.Call(cst.Attribute(at, cst.Name(method)), [cst.Arg(value.with_changes(lpar=[], rpar=[]) if _bare(value) else value)])
+        value = cst.Call(
+            cst.Attribute(at, cst.Name(method)),
+            [cst.Arg(value.with_changes(lpar=[], rpar=[]) if _bare(value) else value)],
+        )
         method = "set"
     target = context.rewrite(place.node)
     return (_whole(target) if place.kind == "variable" else target), value
@@ -264,7 +276,7 @@ def _merged(indices: tuple[cst.Subscript, ...], context: FileContext) -> list[li
 def assignment(target: Node, value: Node, *more: cst.AssignTarget) -> cst.Assign:
     """`target = value`, behind other targets if there are any."""
     plain = value.with_changes(lpar=[], rpar=[]) if _bare(value) and not _several_lines(value) else value
-    return cst.Assign([*more, cst.AssignTarget(target)], plain)
+    return cst.Assign([*more, cst.AssignTarget(target)], plain)  # type: ignore[arg-type]
 
 
 def _several_lines(value: Node) -> bool:
@@ -303,8 +315,8 @@ def check_sharing(place: Place, context: FileContext, node: cst.CSTNode, what: s
         readers = [reader for reader in readers if reader in analysis.derived]
     if readers:
         return Refusal(
-            f"{what} also changes {' and '.join(sorted(readers)[:2])}, which may share its memory and is used later; "
-            "a JAX array would not change there: make a copy first or use the new array everywhere", node)  # fmt: skip
+            f"{what} also changes {' and '.join(sorted(readers)[:2])}, used later and perhaps the same memory; "
+            "copy it first or use the new array in its place", node)  # fmt: skip
     if place.kind in ("variable", "item"):
         return None
     for storage in sorted(found, key=lambda storage: (storage.kind, str(storage.site))):
@@ -312,7 +324,9 @@ def check_sharing(place: Place, context: FileContext, node: cst.CSTNode, what: s
             return Refusal(f"{storage.site} belongs to an enclosing scope, where {what} would not be seen; "
                            "pass it in and return it", node)  # fmt: skip
         if storage.kind == "attribute" and storage.site != name:
-            return Refusal(f"{what} also changes {storage.site}, which a JAX array would not; write to {storage.site}", node)
+            return Refusal(
+                f"{what} also changes {storage.site}, which a JAX array would not; write to {storage.site}", node
+            )
         if storage.kind == "parameter":
             refusal = _check_caller(str(storage.site), where.function, analysis, context, node, what)
             if refusal is not None:
@@ -332,11 +346,18 @@ def reads_shared(place: Place, parts: Iterable[cst.CSTNode], node: cst.CSTNode, 
 
 
 def _check_caller(
-    parameter: str, function: cst.CSTNode, analysis: FunctionAliases, context: FileContext, node: cst.CSTNode, what: str
+    parameter: str,
+    function: cst.CSTNode,
+    analysis: FunctionAliases,
+    context: FileContext,
+    node: cst.CSTNode,
+    what: str,
 ) -> Refusal | None:
     if aliases_of(context.inference).callers_lose_nothing(function, parameter):
         return None
-    seen = f"{what} changes the caller's {parameter} in place in {context.source.name}, but not in {context.target.name}"
+    seen = (
+        f"{what} changes the caller's {parameter} in place in {context.source.name}, but not in {context.target.name}"
+    )
     if not analysis.returns_value:
         return Refusal(f"{seen}; return the new array and use it in the caller", node)
     context.review(node, f"{seen}; use the returned array in the caller", rule="mutation")
@@ -351,5 +372,3 @@ def describe(node: cst.CSTNode) -> str:
 def is_unknown(node: Node, context: FileContext) -> bool:
     """Whether inference does not know what an expression is."""
     return isinstance(context.type_of(node), (Unknown, Method))
-
-

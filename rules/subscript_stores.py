@@ -90,7 +90,10 @@ def _read_store(
     except NoPlace as problem:
         return Refusal(str(problem) or f"{what} changes an array that nothing holds", node)
     if place.kind == "temporary":
-        return Refusal(f"{what} changes an array through the result of a call, and JAX arrays have no views; store into it directly", node)
+        return Refusal(
+            f"{what} changes an array through the result of a call, and JAX arrays have no views; store into it directly",
+            node,
+        )
     for subscript in place.indices[:-1]:
         if index_kind(subscript, context) != "basic":
             return Refusal(f"{what} may change a copy, for {describe(subscript)} is no view; index once", node)
@@ -101,7 +104,7 @@ def _read_store(
         return refusal
     mask = None
     if len(place.indices) == 1 and index_kind(place.indices[0], context) == "mask":
-        mask = place.indices[0].slice[0].slice.value  # type: ignore[union-attr]
+        mask = place.indices[0].slice[0].slice.value  # type: ignore[attr-defined]
     return Store(place, value, operator, mask)
 
 
@@ -114,7 +117,8 @@ def _read_unknown(target: Node, node: cst.Assign, context: FileContext) -> Refus
     several = len(parts) > 1 and any(isinstance(part, cst.Slice) for part in parts)
     if kind in ("mask", "gather") or several or _is_numbered_store(target, node, context):
         return Refusal(
-            f"the type of {describe(target.value)} is not known; if it is an array, JAX cannot store into it: annotate it", node
+            f"the type of {describe(target.value)} is not known; if it is an array, JAX cannot store into it: annotate it",
+            node,
         )
     return None
 
@@ -128,7 +132,9 @@ def _is_numbered_store(target: cst.Subscript, node: cst.Assign, context: FileCon
 # Writing.
 
 
-def write_store(construct: Store, node: cst.Assign | cst.AugAssign, context: FileContext) -> cst.CSTNode | Refusal | None:
+def write_store(
+    construct: Store, node: cst.Assign | cst.AugAssign, context: FileContext
+) -> cst.CSTNode | Refusal | None:
     """`x = x.at[i].set(v)`, `x = jnp.where(mask, v, x)`, or `w[i] = v` for a parameter or buffer."""
     place = construct.place
     if construct.mask is not None and not (place.kind == "variable" and construct.operator is not None):
@@ -154,12 +160,16 @@ def _write_at(construct: Store, node: cst.Assign | cst.AugAssign, context: FileC
     if operator is None:
         return _done(assignment(*with_update(place, value, context)), node, context)
     if not place.indices:
-        return _done(assignment(*with_update(place, _operation(place, operator, value, context), context)), node, context)
+        return _done(
+            assignment(*with_update(place, _operation(place, operator, value, context), context)), node, context
+        )
     method = _METHODS.get(type(operator))
     if method is not None and (construct.mask is not None or index_kind(place.indices[-1], context) == "basic"):
         return _done(assignment(*with_update(place, value, context, method)), node, context)
     if not all(stable_index(index, context) for index in place.indices):
-        return Refusal(f"the index of {describe(place.indices[-1])} would be evaluated twice; give it a name first", node)
+        return Refusal(
+            f"the index of {describe(place.indices[-1])} would be evaluated twice; give it a name first", node
+        )
     return _done(assignment(*with_update(place, _operation(place, operator, value, context), context)), node, context)
 
 
@@ -185,9 +195,8 @@ def _masked(construct: Store, context: FileContext) -> Node | None:
         if construct.operator is not None:
             whole = Place(place.node, place.kind)
             new = _operation(whole, construct.operator, new, context)
-    elif construct.operator is None and isinstance(value, cst.Subscript) and _same_index(value, place.indices[0]):
-        if isinstance(context.type_of(value.value), Array) and stable_index(value, context):
-            new = context.rewrite(value.value)
+    elif construct.operator is None and _is_masked_array(value, place.indices[0], context):
+        new = context.rewrite(value.value)  # type: ignore[attr-defined]
     if new is None:
         return None
     arguments = {"mask": context.rewrite(mask), "value": new, "x": context.rewrite(place.node)}
@@ -199,6 +208,13 @@ def _masked(construct: Store, context: FileContext) -> Node | None:
 
 def _is_negative_number(value: Node) -> bool:
     return isinstance(value, cst.UnaryOperation) and isinstance(value.expression, (cst.Integer, cst.Float))
+
+
+def _is_masked_array(value: Node, mask: cst.Subscript, context: FileContext) -> bool:
+    """`other[mask]`, under the mask of the store."""
+    if not (isinstance(value, cst.Subscript) and _same_index(value, mask)):
+        return False
+    return isinstance(context.type_of(value.value), Array) and stable_index(value, context)
 
 
 def _same_index(first: cst.Subscript, second: cst.Subscript) -> bool:
@@ -231,9 +247,17 @@ def _keeps_type(place: Place, value: Node, context: FileContext) -> bool:
 
 RULES = (
     Rule(
-        name="subscript_stores", nodes=(cst.Assign,), read={"torch": read_assignment}, write={"jax": write_store}, order=21
+        name="subscript_stores",
+        nodes=(cst.Assign,),
+        read={"torch": read_assignment},
+        write={"jax": write_store},
+        order=21,
     ),
     Rule(
-        name="subscript_updates", nodes=(cst.AugAssign,), read={"torch": read_augmented}, write={"jax": write_store}, order=21
+        name="subscript_updates",
+        nodes=(cst.AugAssign,),
+        read={"torch": read_augmented},
+        write={"jax": write_store},
+        order=21,
     ),
 )

@@ -1,5 +1,7 @@
 """Random programs that change arrays in place: the converted ones give the same numbers, or are refused."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -32,7 +34,11 @@ def _views(name: str, shape: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]
              (f"{name}", shape), (f"{name}.detach()", shape), (f"{name}.unsqueeze(0)", (1, *shape)),
              (f"{name}.contiguous()", shape), (f"{name} if n > 1 else {name} + 1", shape)]  # fmt: skip
     if len(shape) == 2:
-        views += [(f"{name}.t()", shape[::-1]), (f"{name}[:, 0]", shape[:1]), (f"{name}.view({shape[1]}, {shape[0]})", shape[::-1])]
+        views += [
+            (f"{name}.t()", shape[::-1]),
+            (f"{name}[:, 0]", shape[:1]),
+            (f"{name}.view({shape[1]}, {shape[0]})", shape[::-1]),
+        ]
     return [(text, shape) for text, shape in views if shape]
 
 
@@ -40,7 +46,11 @@ def _views(name: str, shape: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]
 def _fresh(draw: st.DrawFn, program: Program, names: list[str]) -> None:
     target, source = draw(st.sampled_from("abcd")), draw(st.sampled_from(names))
     other = draw(st.sampled_from(_same_shape(program, source)))
-    text = draw(st.sampled_from([f"{source}.clone()", f"{source} + {other}", f"torch.sin({source})", f"{source} * 2 - {other}"]))
+    text = draw(
+        st.sampled_from(
+            [f"{source}.clone()", f"{source} + {other}", f"torch.sin({source})", f"{source} * 2 - {other}"]
+        )
+    )
     shape = program.shapes[source]
     program.lines.append(f"{target} = {text}")
     program.shapes[target] = shape
@@ -88,7 +98,11 @@ def _change(draw: st.DrawFn, program: Program, names: list[str]) -> None:
 def _hold(draw: st.DrawFn, program: Program, names: list[str]) -> None:
     name = draw(st.sampled_from(names))
     if program.held is not None and draw(st.booleans()):
-        line = draw(st.sampled_from(["held[0].add_(1)", "held[0][0] = 9", "held[0] += 1", f"{name} = held[0]", "held[0] = held[0] * 2"]))
+        line = draw(
+            st.sampled_from(
+                ["held[0].add_(1)", "held[0][0] = 9", "held[0] += 1", f"{name} = held[0]", "held[0] = held[0] * 2"]
+            )
+        )
         if line.startswith(f"{name} ="):
             program.shapes[name] = program.held
     else:
