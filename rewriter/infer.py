@@ -23,6 +23,7 @@ from .lattice import (
     UNKNOWN,
     Array,
     Callback,
+    Either,
     Foreign,
     Instance,
     Mapping,
@@ -233,6 +234,8 @@ class Inference:
         """Whether a value is certainly a module or a container of modules."""
         if isinstance(value, Instance):
             return self.is_module_class(value.path)
+        if isinstance(value, Either):
+            return all(self.is_module(option) for option in value.options)
         return isinstance(value, (Sequence, Mapping)) and value.kind == "modules"
 
     def method(self, path: str, name: str) -> tuple[str, Definition] | None:
@@ -461,6 +464,8 @@ class Inference:
     def call(self, callee: Type, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
         """The type of a call's result; framework calls are bound to their op on the way."""
         match callee:
+            case Either(options=options):
+                return join_all(self.call(option, call, evaluator) for option in options)
             case Reference(path=path):
                 return self._call_reference(path, call, evaluator)
             case Method(receiver=receiver, name=name):
@@ -553,6 +558,8 @@ class Inference:
         return UNKNOWN
 
     def _call_method(self, receiver: Type, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
+        if isinstance(receiver, Either):
+            return join_all(self._call_method(option, name, call, evaluator) for option in receiver.options)
         if isinstance(receiver, Array):
             return self._array_method(name, call, evaluator)
         if isinstance(receiver, Instance):

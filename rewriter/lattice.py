@@ -110,6 +110,13 @@ class Callback(Type):
 
 
 @dataclass(frozen=True, slots=True)
+class Either(Type):
+    """One of several classes, functions or objects: an entry of a registry, a choice between layers."""
+
+    options: tuple[Type, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DType(Type):
     """An element type; kind as in `Array.dtype`."""
 
@@ -166,7 +173,23 @@ def join(first: Type, second: Type) -> Type:
         return Sequence(join(item_type(first), item_type(second)), kind)
     if isinstance(first, Mapping) and isinstance(second, Mapping):
         return Mapping(join(first.value, second.value), first.kind)
-    return UNKNOWN
+    return _join_choices(first, second)
+
+
+_CHOICES = (Instance, Reference, Partial, Callback)
+_MOST_OPTIONS = 12
+
+
+def _join_choices(first: Type, second: Type) -> Type:
+    """Objects, classes and functions stay apart, up to a number; anything else is not known."""
+    options: list[Type] = []
+    for value in (first, second):
+        for option in value.options if isinstance(value, Either) else (value,):
+            if not isinstance(option, _CHOICES):
+                return UNKNOWN
+            if option not in options:
+                options.append(option)
+    return Either(tuple(options)) if len(options) <= _MOST_OPTIONS else UNKNOWN
 
 
 def _join_tuples(first: Shape | Tuple, second: Shape | Tuple) -> Type:

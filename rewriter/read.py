@@ -12,6 +12,7 @@ from .lattice import (
     Array,
     Device,
     DType,
+    Either,
     Foreign,
     Instance,
     Method,
@@ -307,7 +308,7 @@ def _accepts(kind: str, value: Type, default: Any = MISSING, node: cst.BaseExpre
         case "any":
             return True
         case "array":
-            return isinstance(value, Array) or (None if isinstance(value, (Instance, Reference)) else False)
+            return isinstance(value, Array) or (None if isinstance(value, (Instance, Reference, Either)) else False)
         case "array_or_scalar" | "scalar":
             if isinstance(value, Scalar):
                 return value.kind not in ("str", "bytes")
@@ -316,7 +317,7 @@ def _accepts(kind: str, value: Type, default: Any = MISSING, node: cst.BaseExpre
             return isinstance(value, (*_SEQUENCES, Array, MappingType))
         case "int":
             return (isinstance(value, Scalar) and value.kind in ("int", "bool")) or (
-                None if isinstance(value, (Instance, Reference)) else False
+                None if isinstance(value, (Instance, Reference, Either)) else False
             )
         case "float" | "bool":
             return isinstance(value, (Scalar, Array)) and value not in (Scalar("str"),)

@@ -37,7 +37,9 @@ class Rewriter:
         self.formatter = formatter
         self.memo: dict[cst.CSTNode, Any] = {}
         context.engine = self
-        self._roots = frozenset((*context.source.roots, HELPERS))
+        # A framework without helpers in its rows did not write the helper module that a file imports.
+        has_helpers = any(path.startswith(f"{HELPERS}.") for path in context.source.by_path)
+        self._roots = frozenset((*context.source.roots, *([HELPERS] if has_helpers else ())))
 
     def visit(self, node: cst.CSTNode) -> Any:
         """The rewritten node: the same object where nothing changes."""

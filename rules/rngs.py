@@ -16,7 +16,7 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import append_argument, keyword_argument, parenthesized
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import Callback, Instance, Mapping, Partial, RandomKey, Reference, Sequence, Tuple, Type
+from ..rewriter.lattice import Callback, Either, Instance, Mapping, Partial, RandomKey, Reference, Sequence, Tuple, Type
 from ..rewriter.names import Definition, dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp, Refusal
@@ -95,6 +95,8 @@ def takes_rngs(context: FileContext, callee: Type) -> bool:
     """Whether calling a value of this type needs `rngs=`: a module class, or a function that builds modules."""
     if isinstance(callee, Partial):
         return takes_rngs(context, callee.function)
+    if isinstance(callee, Either):
+        return all(takes_rngs(context, option) for option in callee.options)
     if not isinstance(callee, Reference):
         return False
     inference = context.inference
@@ -155,7 +157,7 @@ def _is_method_with_self(context: FileContext, definition: Definition) -> bool:
 
 def _holds_module(inference: Inference, value: Type) -> bool:
     match value:
-        case Instance():
+        case Instance() | Either():
             return inference.is_module(value)
         case Sequence(item=item):
             return _holds_module(inference, item)
