@@ -26,11 +26,12 @@ They come from ivy-convert's api_maps/{framework}/helpers, where they are tested
 
 @dataclass(frozen=True)
 class HelperDefinition:
-    """One top-level definition of a helper file."""
+    """One top-level definition of a helper file. needs: what it uses as soon as it is defined, such as a base class."""
 
     name: str
     text: str
     uses: frozenset[str]
+    needs: frozenset[str]
     imports: frozenset[str]
     order: tuple[str, int]
 
@@ -53,7 +54,8 @@ def helper_definitions(framework: str, root: Path = API_MAPS) -> dict[str, Helpe
                 used = _global_uses(node)
                 used.discard(name)
                 found[name] = HelperDefinition(
-                    name, source, frozenset(used), frozenset(imports[n] for n in used if n in imports),
+                    name, source, frozenset(used), frozenset(_needed_at_once(node) - {name}),
+                    frozenset(imports[n] for n in used if n in imports),
                     (path.name, node.lineno))  # fmt: skip
     return found
 
@@ -68,6 +70,20 @@ def _global_uses(node: ast.stmt) -> set[str]:
         elif isinstance(part, ast.arg):
             bound.add(part.arg)
     return read - bound
+
+
+def _needed_at_once(node: ast.stmt) -> set[str]:
+    """Names that are read when the definition itself runs: bases, decorators, defaults, values; not function bodies."""
+    parts: list[ast.AST] = []
+    if isinstance(node, ast.FunctionDef):
+        parts = [*node.decorator_list, *node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
+    elif isinstance(node, ast.ClassDef):
+        parts = [*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)]
+        needed = [_needed_at_once(statement) for statement in node.body]
+        return {n.id for part in parts for n in ast.walk(part) if isinstance(n, ast.Name)}.union(*needed)
+    elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+        parts = [node.value]
+    return {part.id for root in parts for part in ast.walk(root) if isinstance(part, ast.Name)}
 
 
 def _defined(node: ast.stmt) -> Iterable[str]:
@@ -121,14 +137,24 @@ def closure(framework: str, names: Iterable[str]) -> list[HelperDefinition]:
     known = helper_definitions(framework)
     result: dict[str, HelperDefinition] = {}
     visiting: set[str] = set()
+    waiting: dict[str, list[str]] = {}
 
     def add(name: str) -> None:
         if name in result or name in visiting or name not in known:
             return
         visiting.add(name)
+        for used in sorted(known[name].needs):
+            add(used)
+        missing = next((used for used in sorted(known[name].needs & known.keys()) if used not in result), None)
+        if missing is not None:  # A class that its own base uses in a method: it comes behind the base.
+            visiting.discard(name)
+            waiting.setdefault(missing, []).append(name)
+            return
         for used in sorted(known[name].uses):
             add(used)
         result[name] = known[name]
+        for later in waiting.pop(name, ()):
+            add(later)
 
     for name in sorted(names):
         add(name)

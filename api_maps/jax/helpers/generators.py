@@ -26,7 +26,7 @@ def numpy_random(generator: Any = None) -> np.random.Generator:
 
 def reseed(generator: Any, seed: int) -> Any:
     """Start `generator` again from a seed, for everyone who holds it; returns it."""
-    restart(generator, jax.random.key(int(seed)), 0)
+    go_on_from(generator, jax.random.key(int(seed)), 0)
     return generator
 
 
@@ -35,7 +35,7 @@ def seeded_stream(seed: int) -> ProcessStream:
     return reseed(process_stream, seed)
 
 
-def restart(generator: Any, key: jax.Array, count: int) -> None:
+def go_on_from(generator: Any, key: jax.Array, count: int) -> None:
     """Let a generator go on behind the `count`-th key drawn from `key`."""
     if isinstance(generator, ProcessStream):
         generator.key, generator.count = key, count
@@ -58,7 +58,7 @@ def set_generator_state(state: Any, generator: Any = None) -> None:
     """Go back to where `generator_state` was asked."""
     numbers = np.asarray(state, np.uint32)
     key = jax.random.wrap_key_data(jnp.asarray(numbers[:-1]))
-    restart(process_stream if generator is None else generator, key, int(numbers[-1]))
+    go_on_from(process_stream if generator is None else generator, key, int(numbers[-1]))
 
 
 def initial_seed(generator: Any = None) -> int:
