@@ -78,5 +78,3 @@ def _called(node: cst.CSTNode) -> Iterator[str]:
                 yield part.func.value
             elif isinstance(part.func, cst.Attribute):
                 yield part.func.attr.value
-
-

@@ -47,7 +47,11 @@ class GradientFlow:
 
 
 def analyze(
-    body: Sequence[cst.CSTNode], events: Mapping[cst.CSTNode, Event], optimizers: Sequence[str], *, loops_run: bool = False
+    body: Sequence[cst.CSTNode],
+    events: Mapping[cst.CSTNode, Event],
+    optimizers: Sequence[str],
+    *,
+    loops_run: bool = False,
 ) -> GradientFlow:
     """Follow the gradients of `optimizers` through a function's body. `events` is keyed by small statement."""
     walker = _Walker(events, loops_run)
@@ -149,4 +153,3 @@ def joined(states: Sequence[State | None]) -> State | None:
         return None
     names = {name for state in reached for name in state}
     return {name: frozenset().union(*(state.get(name, frozenset()) for state in reached)) for name in names}
-

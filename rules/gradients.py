@@ -9,7 +9,8 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import UNKNOWN, Array, Scalar, Sequence as SequenceType, Type
+from ..rewriter.lattice import UNKNOWN, Array, Scalar, Type
+from ..rewriter.lattice import Sequence as SequenceType
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal, literal
@@ -20,16 +21,17 @@ from .name_flow import effects, effects_of_targets
 _STOPPING = frozenset(("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"))
 _FOLLOWING = frozenset(("torch.enable_grad", "torch.autograd.enable_grad"))
 _SWITCHES = frozenset(("torch.set_grad_enabled", "torch.autograd.set_grad_enabled"))
+_SCALING = "loss scaling for float16 training; train in bfloat16 or float32, where it is not needed"
 _REFUSED = {
-    "torch.autograd.grad": "torch.autograd.grad differentiates values that exist already; write the function and use jax.grad",
-    "torch.autograd.backward": "torch.autograd.backward on several tensors; add the losses and call backward() on the sum",
+    "torch.autograd.grad": "it differentiates values that exist already; write the function and use jax.grad",
+    "torch.autograd.backward": "backward on several tensors; add the losses and call backward() on the sum",
     "torch.autograd.Function": "a custom autograd Function; write the function with jax.custom_vjp",
     "torch.is_grad_enabled": "JAX has no global gradient mode; pass a flag instead",
     "torch.cuda.amp.autocast": "automatic mixed precision; compute in bfloat16 by casting the inputs and parameters",
     "torch.autocast": "automatic mixed precision; compute in bfloat16 by casting the inputs and parameters",
     "torch.amp.autocast": "automatic mixed precision; compute in bfloat16 by casting the inputs and parameters",
-    "torch.cuda.amp.GradScaler": "loss scaling for float16 training; train in bfloat16 or float32, where it is not needed",
-    "torch.amp.GradScaler": "loss scaling for float16 training; train in bfloat16 or float32, where it is not needed",
+    "torch.cuda.amp.GradScaler": _SCALING,
+    "torch.amp.GradScaler": _SCALING,
 }
 #: What follows `.detach()` when the value leaves for the host, where it has no gradient anyway.
 _HOST = frozenset("cpu numpy item tolist".split())
@@ -94,7 +96,11 @@ def read_with(node: cst.With, context: FileContext) -> GradientMode | Refusal | 
 def _is_open(node: cst.With) -> bool:
     """Whether a switch's flag is computed."""
     for item in node.items:
-        if isinstance(item.item, cst.Call) and item.item.args and not isinstance(literal(item.item.args[0].value), bool):
+        if (
+            isinstance(item.item, cst.Call)
+            and item.item.args
+            and not isinstance(literal(item.item.args[0].value), bool)
+        ):
             return True
     return False
 
@@ -107,7 +113,9 @@ def write_with(construct: GradientMode, node: cst.With, context: FileContext) ->
         items = [context.rewrite(item) for item in construct.kept]
         items[-1] = items[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
         return node.with_changes(items=items, body=block)
-    lines = [line if not isinstance(line, cst.BaseSmallStatement) else cst.SimpleStatementLine([line]) for line in block.body]
+    lines = [
+        line if not isinstance(line, cst.BaseSmallStatement) else cst.SimpleStatementLine([line]) for line in block.body
+    ]
     comment = construct.body.header.comment if isinstance(construct.body, cst.IndentedBlock) else None
     leading = list(node.leading_lines)
     if comment is not None:
@@ -216,9 +224,7 @@ def read_call(node: cst.Call, context: FileContext) -> Detached | Trainable | Re
     return None
 
 
-_INPUT_REASON = (
-    "gradients with respect to an input; write the computation as a function of it and use jax.grad"
-)
+_INPUT_REASON = "gradients with respect to an input; write the computation as a function of it and use jax.grad"
 
 
 def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
@@ -227,7 +233,8 @@ def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
         context.converted(node, op="requires_grad", api="Tensor.requires_grad_", rule="gradients")
         return context.expression(
             "helpers.requires_grad_({target}, {flag})",
-            target=context.rewrite(construct.target), flag=context.rewrite(construct.flag))  # fmt: skip
+            target=context.rewrite(construct.target),
+            flag=context.rewrite(construct.flag or cst.Name("True")))  # fmt: skip
     context.converted(node, op="stop_gradient", api="Tensor.detach", rule="gradients")
     array = context.rewrite(construct.array)
     if _goes_to_host(context):
@@ -284,7 +291,7 @@ def write_statement(construct: Any, node: cst.SimpleStatementLine, context: File
     context.converted(node.body[0], op="requires_grad", api="Tensor.requires_grad", rule="gradients")
     call = context.expression(
         "helpers.requires_grad_({target}, {flag})",
-        target=context.rewrite(construct.target), flag=context.rewrite(construct.flag))  # fmt: skip
+        target=context.rewrite(construct.target), flag=context.rewrite(construct.flag or cst.Name("True")))  # fmt: skip
     return node.with_changes(body=[cst.Expr(call)])
 
 
@@ -299,7 +306,8 @@ def read_flag(node: cst.Attribute, context: FileContext) -> Trainable | Refusal 
     if (isinstance(value, Array) and value.storage == "parameter") or _is_listed_parameter(node.value, context):
         return Trainable(node.value, None)
     return Refusal(
-        "whether an array requires a gradient is not known in JAX; parameters say so with isinstance(p, nnx.Param)", node,
+        "whether an array requires a gradient is not known in JAX; parameters say so with isinstance(p, nnx.Param)",
+        node,
         "Tensor.requires_grad")  # fmt: skip
 
 
@@ -326,6 +334,8 @@ RULES = (
     Rule("no_grad_function", (cst.Decorator,), {"torch": read_decorator}, {"jax": write_decorator}, order=20),
     Rule("no_grad_result", (cst.Return,), {"torch": read_return}, {"jax": write_return}, order=20),
     Rule("detach", (cst.Call,), {"torch": read_call}, {"jax": write_call}, order=25),
-    Rule("gradient_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=15),
+    Rule(
+        "gradient_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=15
+    ),
     Rule("requires_grad", (cst.Attribute,), {"torch": read_flag}, {"jax": write_flag}, order=25),
 )

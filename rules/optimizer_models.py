@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import UNKNOWN, Array, Instance, Mapping as MappingType, Method, Reference, Sequence, Type
+from ..rewriter.lattice import UNKNOWN, Array, Instance, Method, Reference, Sequence, Type
+from ..rewriter.lattice import Mapping as MappingType
 from ..rewriter.names import dotted
 from ..rewriter.nodes import children, walk
 
@@ -157,7 +158,11 @@ class OptimizerModels:
 
     def _assigned(self, scope: Scope, name: str) -> tuple[cst.BaseExpression | None, Scope | None]:
         """The last assignment of `name` that code in `scope` sees, and where it stands."""
-        places = [scope, *(Scope(scope.file, function) for function in reversed(scope.enclosing)), Scope(scope.file, None)]
+        places = [
+            scope,
+            *(Scope(scope.file, function) for function in reversed(scope.enclosing)),
+            Scope(scope.file, None),
+        ]
         if name.startswith("self.") and scope.owner is not None:
             methods = [node for node in scope.owner.body.body if isinstance(node, cst.FunctionDef)]
             places[1:1] = [Scope(scope.file, method, scope.owner) for method in methods]
@@ -165,9 +170,9 @@ class OptimizerModels:
             body = place.function.body if place.function is not None else self.inference.modules[scope.file]
             found = None
             for node in own_nodes(body):
-                if isinstance(node, cst.Assign) and any(dotted(t.target) == name for t in node.targets):
-                    found = node.value
-                elif isinstance(node, cst.AnnAssign) and node.value is not None and dotted(node.target) == name:
+                if (isinstance(node, cst.Assign) and any(dotted(t.target) == name for t in node.targets)) or (
+                    isinstance(node, cst.AnnAssign) and node.value is not None and dotted(node.target) == name
+                ):
                     found = node.value
             if found is not None:
                 return found, place
@@ -187,9 +192,9 @@ class OptimizerModels:
 
         nodes = list(walk(value))
         for node in nodes:
-            if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
-                if node.func.attr.value in _PARAMETER_METHODS:
-                    add(node.func.value)
+            is_method = isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute)
+            if is_method and node.func.attr.value in _PARAMETER_METHODS:  # type: ignore[attr-defined]
+                add(node.func.value)  # type: ignore[attr-defined]
         if not found:
             for node in nodes:
                 if isinstance(node, (cst.Name, cst.Attribute)):
@@ -258,7 +263,9 @@ def _moved(node: cst.BaseExpression) -> cst.BaseExpression:
 
 def _is_parameter(function: cst.FunctionDef, name: str) -> bool:
     parameters = function.params
-    return any(p.name.value == name for p in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params))
+    return any(
+        p.name.value == name for p in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
+    )
 
 
 def _arguments(scope: Scope, call: cst.Call) -> dict[str, cst.BaseExpression]:

@@ -63,7 +63,7 @@ def read_optimizer(node: cst.Call, context: FileContext) -> Optimizer | Refusal 
     names = ["params", *_ARGUMENTS[kind]]
     given: dict[str, cst.BaseExpression] = {}
     for index, argument in enumerate(node.args):
-        if argument.star or index >= len(names) and argument.keyword is None:
+        if argument.star or (index >= len(names) and argument.keyword is None):
             return Refusal(f"the arguments of {kind} cannot be read; write them out", node, path)
         name = argument.keyword.value if argument.keyword is not None else names[index]
         if name in _IMPLEMENTATION:
@@ -106,9 +106,9 @@ def _modules(context: FileContext, node: cst.BaseExpression, depth: int = 0) -> 
                 assign.value for assign in walk(body)
                 if isinstance(assign, cst.Assign) and any(dotted(t.target) == name for t in assign.targets)
             ]  # fmt: skip
-            grown = any(
-                isinstance(part, cst.Attribute) and dotted(part.value) == name for part in walk(body)
-            ) or any(isinstance(part, cst.AugAssign) and dotted(part.target) == name for part in walk(body))
+            grown = any(isinstance(part, cst.Attribute) and dotted(part.value) == name for part in walk(body)) or any(
+                isinstance(part, cst.AugAssign) and dotted(part.target) == name for part in walk(body)
+            )
             return _modules(context, values[0], depth + 1) if len(values) == 1 and not grown else None
     return None
 
@@ -285,7 +285,9 @@ def read_state(node: cst.Call, context: FileContext) -> OptimizerUse | Refusal |
     if name in ("state_dict", "load_state_dict"):
         return OptimizerUse(name, node.func.value, tuple(node.args))
     if name == "add_param_group":
-        return Refusal("add_param_group: give all groups to the optimizer when it is built", node, f"{OPTIMIZERS}Optimizer.{name}")
+        return Refusal(
+            "add_param_group: give all groups to the optimizer when it is built", node, f"{OPTIMIZERS}Optimizer.{name}"
+        )
     return None
 
 
@@ -333,7 +335,8 @@ def _only_groups(context: FileContext) -> bool:
             _modules(context, node.args[0].value) is None
             for file, module in context.inference.modules.items()
             for node in walk(module)
-            if isinstance(node, cst.Call) and node.args and is_optimizer(context.inference.files[file].types.get(node, UNKNOWN))
+            if isinstance(node, cst.Call) and node.args
+            and is_optimizer(context.inference.files[file].types.get(node, UNKNOWN))
             and not node.args[0].keyword and "Optimizer" not in str(dotted(node.func))
             and str(dotted(node.func)).rpartition(".")[2] in _ARGUMENTS
         ]  # fmt: skip
@@ -345,5 +348,11 @@ RULES = (
     Rule("optimizer", (cst.Call,), {"torch": read_optimizer}, {"jax": write_optimizer}, order=20),
     Rule("optimizer_groups", (cst.Attribute,), {"torch": read_groups}, {"jax": write_use}, order=20),
     Rule("optimizer_state", (cst.Call,), {"torch": read_state}, {"jax": write_use}, order=20),
-    Rule("optimizer_annotation", (cst.Attribute, cst.Name), {"torch": read_annotation}, {"jax": write_annotation}, order=20),
+    Rule(
+        "optimizer_annotation",
+        (cst.Attribute, cst.Name),
+        {"torch": read_annotation},
+        {"jax": write_annotation},
+        order=20,
+    ),
 )

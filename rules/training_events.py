@@ -113,7 +113,9 @@ class EventReader:
         self._zeroed = {
             dotted(node.func.value)
             for node in own_nodes(self.body)
-            if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "zero_grad"
+            if isinstance(node, cst.Call)
+            and isinstance(node.func, cst.Attribute)
+            and node.func.attr.value == "zero_grad"
         }
 
     def kind(self, call: cst.Call) -> tuple[str, str] | None:
@@ -147,7 +149,11 @@ class EventReader:
             return True
         if value != UNKNOWN or not subject:
             return False
-        return subject in self._zeroed or "optim" in subject.lower() or subject.lower().rpartition(".")[2].startswith("opt")
+        return (
+            subject in self._zeroed
+            or "optim" in subject.lower()
+            or subject.lower().rpartition(".")[2].startswith("opt")
+        )
 
     def calls(self) -> list[tuple[cst.Call, str, str]]:
         """Every such call of the function, wherever it stands."""

@@ -121,7 +121,7 @@ def find_region(
     fixed: frozenset[str],
     events: frozenset[cst.CSTNode],
 ) -> tuple[tuple[Place, ...], list[int]]:
-    """The block in which the loss is computed, and the statements there that it depends on, from the first with a gradient.
+    """The block in which the loss is computed, and the statements there from the first with a gradient.
 
     events: the lines of the function that concern gradients, which cannot go inside.
     Raises RegionProblem.
@@ -178,8 +178,13 @@ def _with_start_values(place: Place, chosen: list[int], kept: list[int], tainted
 
 
 def arrange(
-    places: tuple[Place, ...], chosen: list[int], loss_name: str | None, units: Sequence[str], events: frozenset[cst.CSTNode],
-    defined: frozenset[str], backwards: frozenset[cst.CSTNode],
+    places: tuple[Place, ...],
+    chosen: list[int],
+    loss_name: str | None,
+    units: Sequence[str],
+    events: frozenset[cst.CSTNode],
+    defined: frozenset[str],
+    backwards: frozenset[cst.CSTNode],
 ) -> Region:
     """Sort the statements between the first and the last chosen into inside, before and after, and find the flow.
 
@@ -208,7 +213,7 @@ def arrange(
 
 
 def _hoisted(places: tuple[Place, ...], inside: list[int], units: Sequence[str]) -> list[int]:
-    """Statements without a gradient whose results are needed later or earlier, such as `y = y.reshape(-1)`: in front."""
+    """Statements without a gradient whose results others need, such as `y = y.reshape(-1)`: they go in front."""
     place = places[-1]
     tainted: set[str] = set()
     before: list[int] = []
@@ -219,7 +224,12 @@ def _hoisted(places: tuple[Place, ...], inside: list[int], units: Sequence[str])
             tainted |= found.binds | found.changes - set(units)
             continue
         earlier = [place.statements[i] for i in inside if i < index and i not in before]
-        if index != inside[0] and earlier and isinstance(statement, cst.SimpleStatementLine) and _independent(statement, earlier):
+        if (
+            index != inside[0]
+            and earlier
+            and isinstance(statement, cst.SimpleStatementLine)
+            and _independent(statement, earlier)
+        ):
             flows = found.binds & found.reads or any(needed_after(places, name, inside[-1]) for name in found.binds)
             if flows and not found.reads & tainted:
                 before.append(index)
@@ -246,8 +256,14 @@ def _check_inside(statement: cst.CSTNode, units: Sequence[str]) -> None:
 
 
 def _with_flow(
-    places: tuple[Place, ...], inside: list[int], before: list[int], after: list[int], loss_name: str | None,
-    units: Sequence[str], defined: frozenset[str], backwards: frozenset[cst.CSTNode],
+    places: tuple[Place, ...],
+    inside: list[int],
+    before: list[int],
+    after: list[int],
+    loss_name: str | None,
+    units: Sequence[str],
+    defined: frozenset[str],
+    backwards: frozenset[cst.CSTNode],
 ) -> Region:
     place = places[-1]
     statements = [place.statements[index] for index in inside]
@@ -274,7 +290,9 @@ def _with_flow(
 
 def _check_jumps(statement: cst.CSTNode, loops: int = 0) -> None:
     """break and continue must belong to loops inside the region."""
-    if isinstance(statement, (cst.Return, cst.Yield)) or (isinstance(statement, (cst.Break, cst.Continue)) and not loops):
+    if isinstance(statement, (cst.Return, cst.Yield)) or (
+        isinstance(statement, (cst.Break, cst.Continue)) and not loops
+    ):
         raise RegionProblem(
             "return, break or continue between the model's call and the loss; move it in front of the forward pass or "
             "behind backward()"
@@ -286,7 +304,9 @@ def _check_jumps(statement: cst.CSTNode, loops: int = 0) -> None:
         _check_jumps(child, inner)
 
 
-def _refuse_stores(statements: Sequence[cst.CSTNode], local: set[str] | frozenset[str], defined: frozenset[str]) -> None:
+def _refuse_stores(
+    statements: Sequence[cst.CSTNode], local: set[str] | frozenset[str], defined: frozenset[str]
+) -> None:
     """A value stored in an object from outside would leave the function that is differentiated."""
     for statement in statements:
         for node in walk(statement):
@@ -297,20 +317,26 @@ def _refuse_stores(statements: Sequence[cst.CSTNode], local: set[str] | frozense
                         f"{', '.join(sorted(found))} is changed while the loss is computed; keep the value in a local "
                         "variable and store it after backward()"
                     )
-            elif isinstance(node, cst.Expr) and isinstance(node.value, cst.Call) and isinstance(node.value.func, cst.Attribute):
+            elif (
+                isinstance(node, cst.Expr)
+                and isinstance(node.value, cst.Call)
+                and isinstance(node.value.func, cst.Attribute)
+            ):
                 if node.value.func.attr.value in ("append", "extend", "add", "insert", "update", "setdefault"):
                     found = effects(node).changes - local
                     if found and not _plain_value(node.value):
                         raise RegionProblem(
-                            f"{', '.join(sorted(found))} collects values while the loss is computed; collect them after "
-                            "backward()"
+                            f"{', '.join(sorted(found))} collects values while the loss is computed; collect them "
+                            "after backward()"
                         )
 
 
 def _plain_value(call: cst.Call) -> bool:
     """Whether all that is stored is read out of arrays: `losses.append(loss.item())`."""
     return all(
-        isinstance(a.value, cst.Call) and isinstance(a.value.func, cst.Attribute) and a.value.func.attr.value in ("item", "tolist")
+        isinstance(a.value, cst.Call)
+        and isinstance(a.value.func, cst.Attribute)
+        and a.value.func.attr.value in ("item", "tolist")
         for a in call.args
     )
 

@@ -22,7 +22,8 @@ from .optimizer_models import Scope
 from .rngs import NAME as RNGS
 from .training_comments import about_clearing, behind_definition, with_comments
 from .training_events import Found
-from .training_reading import Change, Gradient, Prefix, TrainingPlan, free_name, plan_for
+from .training_plan import Change, Gradient, Prefix, TrainingPlan, free_name
+from .training_reading import plan_for
 
 _TELLING = frozenset(("backward", "step", "zero_grad", "clip_grad_norm_", "clip_grad_value_"))
 _APIS = {
@@ -120,7 +121,6 @@ class _BlockWriter:
         if change is None:
             self._emit(self._rewritten(line), ())
             return
-        call = change.found.call
         self._report(change.found)
         statements = getattr(self, f"_{change.kind}")(change, line)
         if statements:
@@ -183,7 +183,11 @@ class _BlockWriter:
         self._emit([self._differentiated(gradient, function, parameters)], [cst.EmptyLine(indent=False), *comments])
         if gradient.pullback:
             name = f"new_{gradient.final}" if gradient.explicit else gradient.final
-            values = {"final": cst.Name(name), "pull": cst.Name(gradient.pullback), "grads": cst.Name(gradient.variables[0])}
+            values = {
+                "final": cst.Name(name),
+                "pull": cst.Name(gradient.pullback),
+                "grads": cst.Name(gradient.variables[0]),
+            }
             self._emit(self.context.statements("{final} = {pull}({grads})", **values), ())
         if gradient.explicit and gradient.found.line is anchor:
             self._emit(self._gathered(gradient), ())
@@ -213,7 +217,11 @@ class _BlockWriter:
         if self.body and not any(line.comment is None for line in spaced[:1]):
             spaced.insert(0, cst.EmptyLine(indent=False))
         self._emit([definition], spaced)
-        arguments = [cst.Arg(cst.Name(function)), cst.Arg(dotted_name(prefix.model)), *(cst.Arg(cst.Name(n)) for n in names[1:])]
+        arguments = [
+            cst.Arg(cst.Name(function)),
+            cst.Arg(dotted_name(prefix.model)),
+            *(cst.Arg(cst.Name(n)) for n in names[1:]),
+        ]
         call = self.context.expression("helpers.value_and_vjp({arguments})", arguments=arguments)
         target = _pair(result, cst.Name(prefix.pullback))
         line = cst.SimpleStatementLine([cst.Assign([cst.AssignTarget(target)], call)])
@@ -223,7 +231,9 @@ class _BlockWriter:
 
     def _file_names(self) -> set[str]:
         if "names" not in self.context.state:
-            self.context.state["names"] = {node.value for node in walk(self.context.module) if isinstance(node, cst.Name)}
+            self.context.state["names"] = {
+                node.value for node in walk(self.context.module) if isinstance(node, cst.Name)
+            }
         names: set[str] = self.context.state["names"]
         return names
 
@@ -236,7 +246,9 @@ class _BlockWriter:
                 names[unit] = unit
                 continue
             chain = {part for other in gradient.others for part in other.split(".")} | set(unit.split("."))
-            names[unit] = free_name(unit.rpartition(".")[2].strip("_") or "model", (taken - chain) | set(names.values()))
+            names[unit] = free_name(
+                unit.rpartition(".")[2].strip("_") or "model", (taken - chain) | set(names.values())
+            )
         return names
 
     def _function_name(self, gradient: Gradient) -> str:
@@ -271,10 +283,11 @@ class _BlockWriter:
         body.append(cst.SimpleStatementLine([cst.Return(value)], leading_lines=spaced))
         names = [*parameters.values(), *gradient.region.carried]
         params = [cst.Param(cst.Name(name)) for name in names]
-        definition = cst.FunctionDef(
-            cst.Name(function), cst.Parameters(params), cst.IndentedBlock([*prologue, *(line.visit(rename) for line in body)])
+        return cst.FunctionDef(
+            cst.Name(function),
+            cst.Parameters(params),
+            cst.IndentedBlock([*prologue, *(line.visit(rename) for line in body)]),
         )
-        return definition
 
     def _differentiated(self, gradient: Gradient, function: str, parameters: Mapping[str, str]) -> Any:
         region = gradient.region
@@ -317,7 +330,9 @@ class _BlockWriter:
         return []
 
     def _reset(self, change: Change, line: Any) -> list[Any]:
-        return [part for name in change.variables for part in self.context.statements("{name} = None", name=cst.Name(name))]
+        return [
+            part for name in change.variables for part in self.context.statements("{name} = None", name=cst.Name(name))
+        ]
 
     def _gather(self, change: Change, line: Any) -> list[Any]:
         assert change.gradient is not None

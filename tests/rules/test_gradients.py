@@ -9,11 +9,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from training_pairs import assert_same_training, converted  # noqa: E402
+from training_pairs import assert_same_training, converted
 
-import ivy_convert  # noqa: E402
+import ivy_convert
 
-NET = '''
+NET = """
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -48,7 +48,7 @@ def train(model: Net, xs, ys):
         optimizer.step()
         losses.append(loss.item())
     return losses
-'''
+"""
 
 
 def program(forward: str, setup: str = "    pass", more: str = "") -> str:
@@ -65,13 +65,12 @@ PROGRAMS = {
         "with torch.set_grad_enabled(False):\n    h = torch.tanh(self.first(x))\nreturn self.second(h)"
     ),
     "detach": program("h = self.first(x)\nreturn self.second(torch.tanh(h) * h.detach())"),
-    "decorated function under a gradient": program(
-        "return self.student(x) + F.softmax(self.teacher(x), dim=1)"
-    ),
+    "decorated function under a gradient": program("return self.student(x) + F.softmax(self.teacher(x), dim=1)"),
     "frozen by attribute": program(PLAIN, "    for p in model.first.parameters():\n        p.requires_grad = False"),
     "frozen by method": program(PLAIN, "    model.first.requires_grad_(False)"),
     "frozen by name": program(
-        PLAIN, '    for name, p in model.named_parameters():\n        if "bias" in name:\n            p.requires_grad_(False)'
+        PLAIN,
+        '    for name, p in model.named_parameters():\n        if "bias" in name:\n            p.requires_grad_(False)',
     ),
     "target in the loop": program(PLAIN, more=" + F.mse_loss(out, model.teacher(x) * 2)"),
 }
@@ -83,7 +82,7 @@ def test_training_agrees(name: str) -> None:
 
 
 def test_evaluation_is_plain() -> None:
-    _, text = converted('''
+    _, text = converted("""
 import torch
 import torch.nn as nn
 
@@ -93,7 +92,7 @@ def evaluate(model: nn.Linear, xs: torch.Tensor):
     model.eval()
     with torch.inference_mode():
         return model(xs).detach().cpu().numpy()
-''')
+""")
     assert "stop_gradient" not in text and "no_grad" not in text
 
 

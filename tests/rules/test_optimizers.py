@@ -9,9 +9,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from training_pairs import assert_same_training  # noqa: E402
+from training_pairs import assert_same_training
 
-HEAD = '''
+HEAD = """
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -26,7 +26,7 @@ class Net(nn.Module):
     def forward(self, x):
         return self.second(torch.tanh(self.first(x)))
 
-'''
+"""
 
 
 def training(optimizer: str, *, before: str = "", after: str = "", epochs: int = 1) -> str:
@@ -98,7 +98,7 @@ def test_plateau_and_groups_written_by_hand() -> None:
     code = training(
         "torch.optim.Adam(model.parameters(), lr=0.01, weight_decay=1e-3, eps=1e-4)",
         before='scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "min", patience=0, factor=0.5)',
-        after='scheduler.step(1.0); optimizer.param_groups[0]["lr"] *= 0.9; losses.append(optimizer.param_groups[0]["lr"])',
+        after='scheduler.step(1.0); group = optimizer.param_groups[0]; group["lr"] *= 0.9; losses.append(group["lr"])',
         epochs=3)  # fmt: skip
     assert_same_training(code, tolerance=2e-4)
 
@@ -108,4 +108,6 @@ def test_state_goes_from_one_optimizer_to_another() -> None:
         "torch.optim.Adam(model.parameters(), lr=0.01, eps=1e-4)",
         after='state = optimizer.state_dict(); optimizer = torch.optim.Adam(model.parameters(), lr=0.5, eps=1e-4); '
         "optimizer.load_state_dict(state)", epochs=2)  # fmt: skip
-    assert_same_training(code + "\n\ndef rate(optimizer):\n    return optimizer.param_groups[0]['lr']\n", tolerance=2e-4)
+    assert_same_training(
+        code + "\n\ndef rate(optimizer):\n    return optimizer.param_groups[0]['lr']\n", tolerance=2e-4
+    )

@@ -9,11 +9,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from training_pairs import assert_same_training  # noqa: E402
+from training_pairs import assert_same_training
 
-import ivy_convert  # noqa: E402
+import ivy_convert
 
-HEAD = '''
+HEAD = """
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -40,7 +40,7 @@ class Critic(nn.Module):
     def forward(self, x):
         return self.second(self.norm(F.relu(self.first(x))))
 
-'''
+"""
 
 
 def body(text: str) -> str:
@@ -76,7 +76,9 @@ def orders() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("order", orders(), ids=lambda order: str(order.index("ZERO")))
-@pytest.mark.parametrize("zero", ["optimizer.zero_grad()", "model.zero_grad()", "optimizer.zero_grad(set_to_none=True)"])
+@pytest.mark.parametrize(
+    "zero", ["optimizer.zero_grad()", "model.zero_grad()", "optimizer.zero_grad(set_to_none=True)"]
+)
 def test_zero_grad_anywhere(order: list[str], zero: str) -> None:
     text = assert_same_training(body("\n".join(order).replace("ZERO", zero)))
     assert "zero_grad" not in text and "add_gradients" not in text
@@ -209,7 +211,9 @@ def test_forms(name: str) -> None:
 
 
 def test_accumulates_without_clearing() -> None:
-    code = HEAD + '''
+    code = (
+        HEAD
+        + """
 def train(model: Net, xs, ys):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
     losses = []
@@ -219,23 +223,29 @@ def train(model: Net, xs, ys):
         optimizer.step()
         losses.append(loss.item())
     return losses
-'''
+"""
+    )
     assert "add_gradients" in assert_same_training(code)
 
 
 def test_step_function_without_clearing_is_refused() -> None:
-    code = HEAD + '''
+    code = (
+        HEAD
+        + """
 def train(model, optimizer, x, y):
     loss = F.cross_entropy(model(x), y)
     loss.backward()
     optimizer.step()
-'''
+"""
+    )
     report = ivy_convert.convert_source(code, source="torch", target="jax").report
     assert any("add up over the calls" in site.reason for site in report.unsupported)
 
 
 def test_step_function_and_trainer() -> None:
-    code = HEAD + '''
+    code = (
+        HEAD
+        + """
 def train_step(model, batch, optimizer, criterion):
     x, y = batch
     model.train()
@@ -271,13 +281,16 @@ def train(model: Net, xs, ys):
     trainer = Trainer(model)
     trainer.fit(zip(xs, ys))
     return losses + trainer.losses
-'''
+"""
+    )
     text = assert_same_training(code)
     assert "self.optimizer.update(self.model, grads)" in text
 
 
 def test_two_models_one_optimizer() -> None:
-    code = HEAD + '''
+    code = (
+        HEAD
+        + """
 def train(encoder: Net, decoder: Critic, xs, ys):
     optimizer = torch.optim.Adam(list(encoder.parameters()) + list(decoder.parameters()), lr=0.01, eps=1e-3)
     losses = []
@@ -290,12 +303,15 @@ def train(encoder: Net, decoder: Critic, xs, ys):
         optimizer.step()
         losses.append(loss.item())
     return losses
-'''
+"""
+    )
     assert_same_training(code, models=("Net", "Critic"))
 
 
 def test_two_optimizers_one_backward() -> None:
-    code = HEAD + '''
+    code = (
+        HEAD
+        + """
 def train(encoder: Net, decoder: Critic, xs, ys):
     first = torch.optim.Adam(encoder.parameters(), lr=0.01)
     second = torch.optim.SGD(decoder.parameters(), lr=0.01)
@@ -309,11 +325,12 @@ def train(encoder: Net, decoder: Critic, xs, ys):
         second.step()
         losses.append(loss.item())
     return losses
-'''
+"""
+    )
     assert "argnums=(0, 1)" in assert_same_training(code, models=("Net", "Critic"))
 
 
-GAN_HEAD = '''
+GAN_HEAD = """
 def train(gen: Net, critic: Critic, xs, ys):
     bce = nn.BCEWithLogitsLoss()
     opt_g = torch.optim.Adam(gen.parameters(), lr=0.01)
@@ -322,7 +339,7 @@ def train(gen: Net, critic: Critic, xs, ys):
     one, zero = torch.ones(8, 1), torch.zeros(8, 1)
     for x, y in zip(xs, ys):
         real = x[:, :3]
-'''
+"""
 GANS = {
     "generator first": """
         opt_g.zero_grad()
@@ -377,7 +394,9 @@ def test_gans(name: str) -> None:
 
 
 def test_phases() -> None:
-    code = HEAD + '''
+    code = (
+        HEAD
+        + """
 def train(model: Net, xs, ys):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     criterion = nn.CrossEntropyLoss()
@@ -400,12 +419,15 @@ def train(model: Net, xs, ys):
                         optimizer.step()
                 losses.append(loss.item() + (preds == labels).float().mean().item())
     return losses
-'''
+"""
+    )
     assert_same_training(code)
 
 
 def test_epoch_function_reports_the_incomplete_group() -> None:
-    code = HEAD + '''
+    code = (
+        HEAD
+        + """
 def epoch(model: Net, optimizer, xs, ys, k):
     losses = []
     for i, (x, y) in enumerate(zip(xs, ys)):
@@ -421,12 +443,15 @@ def epoch(model: Net, optimizer, xs, ys, k):
 def train(model: Net, xs, ys):
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     return epoch(model, optimizer, xs, ys, 4) + epoch(model, optimizer, xs, ys, 3)
-'''
+"""
+    )
     assert_same_training(code, allow_review=True)
 
 
 def test_a_function_that_hides_the_model_is_refused() -> None:
-    code = HEAD + '''
+    code = (
+        HEAD
+        + """
 model = Net()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
@@ -440,15 +465,16 @@ def step(x, y):
     loss = F.cross_entropy(forward(x), y) + model(x).mean()
     loss.backward()
     optimizer.step()
-'''
+"""
+    )
     report = ivy_convert.convert_source(code, source="torch", target="jax").report
     assert any("without receiving it" in site.reason for site in report.unsupported)
 
 
-
-
 def test_loss_in_a_method() -> None:
-    code = HEAD + '''
+    code = (
+        HEAD
+        + """
 class Trainer:
     def __init__(self, model: Net):
         self.model = model
@@ -476,12 +502,15 @@ class Trainer:
 
 def train(model: Net, xs, ys):
     return Trainer(model).fit(list(zip(xs, ys)))
-'''
+"""
+    )
     assert "with_attributes(self, model=model)" in assert_same_training(code)
 
 
 def test_loss_scaling_is_refused() -> None:
-    code = HEAD + '''
+    code = (
+        HEAD
+        + """
 def train(model: Net, optimizer, xs, ys):
     scaler = torch.cuda.amp.GradScaler()
     for x, y in zip(xs, ys):
@@ -490,6 +519,7 @@ def train(model: Net, optimizer, xs, ys):
         scaler.scale(loss).backward()
         scaler.step(optimizer)
         scaler.update()
-'''
+"""
+    )
     report = ivy_convert.convert_source(code, source="torch", target="jax").report
     assert any("loss scaling" in site.reason for site in report.unsupported)

@@ -43,7 +43,7 @@ def variables_of(module: nnx.Module) -> dict[str, nnx.Variable]:
 
 def transfer(source: torch.nn.Module, target: nnx.Module) -> None:
     """Copy parameters and buffers by name."""
-    state = {name: value for name, value in source.state_dict().items()}
+    state = source.state_dict()
     targets = _by_name(target)
     assert set(targets) == set(state), (set(targets), set(state))
     for name, value in state.items():
@@ -75,7 +75,7 @@ def assert_same_training(
     code: str, *, models: tuple[str, ...] = ("Net",), run: str = "train", allow_review: bool = False,
     tolerance: float = 1e-4, data: Data | None = None,
 ) -> str:  # fmt: skip
-    """`run(*models, xs, ys)` returns floats; these, the weights and the buffers agree afterwards. Gives the new code."""
+    """`run(*models, xs, ys)` returns floats; these, weights and buffers agree. Gives the new code."""
     theirs = original(code)
     ours, text = converted(code, allow_review=allow_review)
     torch.manual_seed(0)
@@ -95,5 +95,3 @@ def assert_same_training(
                 np.asarray(values[name][...]), value.numpy(), rtol=tolerance, atol=2e-5, err_msg=name
             )
     return text
-
-

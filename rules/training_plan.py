@@ -1,0 +1,103 @@
+"""What becomes of a function that trains: gradients, and what takes the place of each line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from ..rewriter.nodes import children
+from .training_events import Found, Lines
+from .training_regions import Region
+
+EVENT_NAMES = {
+    "backward": "backward()", "zero": "zero_grad()", "step": "the optimizer's step()", "norm": "clip_grad_norm_",
+    "value": "clip_grad_value_",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """One computation of a loss and its gradients.
+
+    models: the modules differentiated; others: modules that only have to pass through; variable: the names that hold
+    the gradients, one for each group of models; adds: whether they are added to those before; explicit: whether a
+    statement at the place of `backward()` is needed. Where the forward pass was run earlier (`Prefix`), the models are
+    its results, and `pullback` turns their gradients into the ones called `final`. through_self: methods
+    of `self` are called that reach the models.
+    """
+
+    found: Found
+    region: Region
+    loss: cst.BaseExpression
+    groups: tuple[tuple[str, ...], ...]
+    others: tuple[str, ...]
+    variables: tuple[str, ...]
+    adds: bool
+    explicit: bool
+    pullback: str = ""
+    final: str = ""
+    through_self: bool = False
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """The first part of a forward pass, which other steps separate from its loss; `results` are what the loss reads."""
+
+    region: Region
+    model: str
+    results: tuple[str, ...]
+    pullback: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one line: `drop`, `reset`, `gather`, `update`, `clip`."""
+
+    kind: str
+    found: Found
+    models: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    gradient: Gradient | None = None
+    guarded: bool = False
+
+
+@dataclass
+class TrainingPlan:
+    """All that changes in one function. If `problem` is set, nothing does, and the calls are left with this reason."""
+
+    calls: list[tuple[cst.Call, str, str]]
+    lines: Lines
+    problem: str = ""
+    regions: dict[cst.CSTNode, Gradient] = field(default_factory=dict)
+    prefixes: dict[cst.CSTNode, Prefix] = field(default_factory=dict)
+    inside: set[cst.CSTNode] = field(default_factory=set)
+    changes: dict[cst.CSTNode, Change] = field(default_factory=dict)
+    starts: dict[cst.CSTNode, list[str]] = field(default_factory=dict)
+    blocks: set[cst.CSTNode] = field(default_factory=set)
+    reviews: dict[str, str] = field(default_factory=dict)
+
+
+def statement_call(node: cst.CSTNode) -> cst.Call | None:
+    """The call that a statement consists of, or whose result it assigns."""
+    if isinstance(node, (cst.Expr, cst.Assign, cst.AnnAssign)) and isinstance(node.value, cst.Call):
+        return node.value
+    return None
+
+
+def loss_of(found: Found) -> cst.BaseExpression:
+    assert isinstance(found.call.func, cst.Attribute)
+    return found.call.func.value
+
+
+def calls_inside_out(node: cst.CSTNode) -> list[cst.Call]:
+    """All calls, those in arguments before those that they are arguments of."""
+    found = [call for child in children(node) for call in calls_inside_out(child)]
+    return [*found, node] if isinstance(node, cst.Call) else found
+
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    """`wanted`, or with underscores behind where the name is taken."""
+    while wanted in taken:
+        wanted += "_"
+    return wanted
