@@ -53,9 +53,13 @@ def _note_unknown(node: cst.AugAssign, context: FileContext) -> None:
     found = analysis.storages(where.statement, node.target)
     readers = [name for name in analysis.readers(where.statement, found, node.target.value) if name.isidentifier()]
     if readers and not isinstance(context.type_of(node.value), (Scalar, Unknown, Method)):
+        name, others = node.target.value, " and ".join(sorted(readers)[:2])
         context.review(
-            node, f"if {node.target.value} is an array, {describe(node)} also changes {' and '.join(sorted(readers)[:2])} in "
-            f"{context.source.name}, but not in {context.target.name}; annotate its type", rule="mutation")  # fmt: skip
+            node,
+            f"if {name} is an array, {describe(node)} also changes {others} in {context.source.name}, but not in "
+            f"{context.target.name}; annotate its type",
+            rule="mutation",
+        )
 
 
 def write(construct: AugmentedAssignment, node: cst.AugAssign, context: FileContext) -> cst.AugAssign | None:

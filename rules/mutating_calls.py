@@ -172,7 +172,7 @@ def _refused(context: FileContext) -> dict[cst.CSTNode, Refusal]:
 
 
 def read_call(node: cst.Call, context: FileContext) -> NewValue | Refusal | None:
-    """A mutating call inside an expression: its value, if the statement puts it back or nobody reads the array again."""
+    """A mutating call in an expression: its value, if the statement puts it back or nobody reads the array again."""
     found = recognize(node, context)
     if found is None:
         return None

@@ -123,7 +123,7 @@ def _makes_new(node: cst.Call, context: FileContext) -> bool:
 
 
 def _is_stable(node: cst.CSTNode, context: FileContext) -> bool:
-    """Whether evaluating an expression twice gives the same object: names, attributes, literals and their subscripts."""
+    """Whether evaluating an expression twice gives the same object: names, attributes, literals, subscripts."""
     if isinstance(node, cst.Name) or (isinstance(node, cst.BaseExpression) and literal(node) is not MISSING):
         return True
     if isinstance(node, cst.Attribute):

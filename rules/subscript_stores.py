@@ -91,7 +91,7 @@ def _read_store(
         return Refusal(str(problem) or f"{what} changes an array that nothing holds", node)
     if place.kind == "temporary":
         return Refusal(
-            f"{what} changes an array through the result of a call, and JAX arrays have no views; store into it directly",
+            f"{what} changes an array through the result of a call, and JAX has no views; store into it directly",
             node,
         )
     for subscript in place.indices[:-1]:
@@ -117,7 +117,7 @@ def _read_unknown(target: Node, node: cst.Assign, context: FileContext) -> Refus
     several = len(parts) > 1 and any(isinstance(part, cst.Slice) for part in parts)
     if kind in ("mask", "gather") or several or _is_numbered_store(target, node, context):
         return Refusal(
-            f"the type of {describe(target.value)} is not known; if it is an array, JAX cannot store into it: annotate it",
+            f"the type of {describe(target.value)} is not known; if it is an array, JAX cannot store to it: annotate",
             node,
         )
     return None
@@ -224,7 +224,7 @@ def _same_index(first: cst.Subscript, second: cst.Subscript) -> bool:
 
 
 def _covers(mask: Node, place: Place, context: FileContext) -> bool:
-    """Whether the mask certainly has the array's own shape: the ranks are equal, or it compares the array with a number."""
+    """Whether the mask certainly has the array's shape: equal ranks, or it compares the array with a number."""
     of_mask, of_array = context.type_of(mask), context.type_of(place.node)
     if isinstance(of_mask, Array) and isinstance(of_array, Array) and of_mask.rank and of_mask.rank == of_array.rank:
         return True
