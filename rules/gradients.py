@@ -323,6 +323,21 @@ def _is_listed_parameter(node: cst.BaseExpression, context: FileContext) -> bool
     return False
 
 
+def read_grad(node: cst.Attribute, context: FileContext) -> Refusal | None:
+    """`p.grad`: gradients are values of their own in JAX."""
+    if node.attr.value != "grad":
+        return None
+    value = context.type_of(node.value)
+    if not isinstance(value, Array) and not (value == UNKNOWN and _calls_backward(context)):
+        return None
+    return Refusal("arrays hold no .grad in JAX; use what nnx.grad or jax.grad returns", node, "Tensor.grad")
+
+
+def _calls_backward(context: FileContext) -> bool:
+    body = context.enclosing(cst.FunctionDef) or context.module
+    return any(isinstance(part, cst.Attribute) and part.attr.value in ("backward", "zero_grad") for part in walk(body))
+
+
 def write_flag(construct: Trainable, node: cst.Attribute, context: FileContext) -> Any:
     """The helper's answer."""
     context.converted(node, op="requires_grad", api="Tensor.requires_grad", rule="gradients")
@@ -337,5 +352,6 @@ RULES = (
     Rule(
         "gradient_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=15
     ),
+    Rule("grad_attribute", (cst.Attribute,), {"torch": read_grad}, {"jax": lambda *_: None}, order=10),
     Rule("requires_grad", (cst.Attribute,), {"torch": read_flag}, {"jax": write_flag}, order=25),
 )

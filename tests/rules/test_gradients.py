@@ -101,6 +101,7 @@ def evaluate(model: nn.Linear, xs: torch.Tensor):
     [
         ("torch.autograd.grad(x.sum(), x)", "jax.grad"),
         ("x.requires_grad_(True)", "jax.grad"),
+        ("x.grad", "jax.grad"),
         ("torch.is_grad_enabled()", "global gradient mode"),
         ("torch.cuda.amp.GradScaler()", "float16"),
     ],
