@@ -147,8 +147,15 @@ def _constants(context: FileContext, body: cst.BaseSuite) -> list[Any]:
             names[name] = None
     for name in names:
         if not _never_array(_type_of_name(context, body, name)):
-            lines += context.statements("{name} = jax.lax.stop_gradient({name})", name=cst.Name(name))
+            stopped = stop_gradient(context, cst.Name(name))
+            lines += context.statements("{name} = {stopped}", name=cst.Name(name), stopped=stopped)
     return lines
+
+
+def stop_gradient(context: FileContext, array: Any) -> Any:
+    """The array as a constant, in the target's words."""
+    function = {"jax": "jax.lax.stop_gradient", "tensorflow": "tensorflow.stop_gradient"}[context.target.name]
+    return context.expression(f"{function}({{array}})", array=_bare(array))
 
 
 def _type_of_name(context: FileContext, body: cst.CSTNode, name: str) -> Type:
@@ -191,7 +198,7 @@ def read_return(node: cst.Return, context: FileContext) -> Detached | None:
 
 def write_return(construct: Detached, node: cst.Return, context: FileContext) -> Any:
     """`return jax.lax.stop_gradient(value)`."""
-    value = context.expression("jax.lax.stop_gradient({value})", value=_bare(context.rewrite(construct.array)))
+    value = stop_gradient(context, context.rewrite(construct.array))
     return node.with_changes(value=value)
 
 
@@ -239,7 +246,7 @@ def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
     array = context.rewrite(construct.array)
     if _goes_to_host(context):
         return array
-    return context.expression("jax.lax.stop_gradient({array})", array=_bare(array))
+    return stop_gradient(context, array)
 
 
 def _goes_to_host(context: FileContext) -> bool:
@@ -286,7 +293,7 @@ def write_statement(construct: Any, node: cst.SimpleStatementLine, context: File
     if isinstance(construct, Detached):
         context.converted(node.body[0], op="stop_gradient", api="Tensor.detach_", rule="gradients")
         target = context.rewrite(construct.array)
-        value = context.expression("jax.lax.stop_gradient({array})", array=target)
+        value = stop_gradient(context, target)
         return node.with_changes(body=[cst.Assign([cst.AssignTarget(target)], value)])
     context.converted(node.body[0], op="requires_grad", api="Tensor.requires_grad", rule="gradients")
     call = context.expression(
@@ -345,13 +352,13 @@ def write_flag(construct: Trainable, node: cst.Attribute, context: FileContext) 
 
 
 RULES = (
-    Rule("no_grad", (cst.With,), {"torch": read_with}, {"jax": write_with}, order=20),
-    Rule("no_grad_function", (cst.Decorator,), {"torch": read_decorator}, {"jax": write_decorator}, order=20),
-    Rule("no_grad_result", (cst.Return,), {"torch": read_return}, {"jax": write_return}, order=20),
-    Rule("detach", (cst.Call,), {"torch": read_call}, {"jax": write_call}, order=25),
+    Rule("no_grad", (cst.With,), {"torch": read_with}, dict.fromkeys(("jax", "tensorflow"), write_with), order=20),
+    Rule("no_grad_function", (cst.Decorator,), {"torch": read_decorator}, dict.fromkeys(("jax", "tensorflow"), write_decorator), order=20),
+    Rule("no_grad_result", (cst.Return,), {"torch": read_return}, dict.fromkeys(("jax", "tensorflow"), write_return), order=20),
+    Rule("detach", (cst.Call,), {"torch": read_call}, dict.fromkeys(("jax", "tensorflow"), write_call), order=25),
     Rule(
-        "gradient_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=15
+        "gradient_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, dict.fromkeys(("jax", "tensorflow"), write_statement), order=15
     ),
     Rule("grad_attribute", (cst.Attribute,), {"torch": read_grad}, {"jax": lambda *_: None}, order=10),
-    Rule("requires_grad", (cst.Attribute,), {"torch": read_flag}, {"jax": write_flag}, order=25),
+    Rule("requires_grad", (cst.Attribute,), {"torch": read_flag}, dict.fromkeys(("jax", "tensorflow"), write_flag), order=25),
 )

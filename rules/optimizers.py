@@ -19,7 +19,7 @@ from ..rewriter.rule import Rule
 from .optimizer_models import OPTIMIZERS, SCHEDULERS, OptimizerModels, Scope, is_optimizer
 
 #: The arguments of each optimizer behind the parameters, in order, with torch's defaults where these are written out.
-_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "SGD": {"lr": 1e-3, "momentum": 0, "dampening": 0, "weight_decay": 0, "nesterov": False},
     "Adam": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0, "amsgrad": False},
     "AdamW": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-2, "amsgrad": False},
@@ -58,9 +58,9 @@ def read_optimizer(node: cst.Call, context: FileContext) -> Optimizer | Refusal 
     kind = path.rpartition(".")[2]
     if not path.startswith(OPTIMIZERS) or path.startswith(SCHEDULERS) or not kind[:1].isupper():
         return None
-    if kind not in _ARGUMENTS:
+    if kind not in ARGUMENTS:
         return Refusal(_REASONS.get(kind, f"{kind} has no counterpart with the same steps in Optax"), node, path)
-    names = ["params", *_ARGUMENTS[kind]]
+    names = ["params", *ARGUMENTS[kind]]
     given: dict[str, cst.BaseExpression] = {}
     for index, argument in enumerate(node.args):
         if argument.star or (index >= len(names) and argument.keyword is None):
@@ -179,7 +179,7 @@ def _transformation(construct: Optimizer, values: Mapping[str, Any], context: Fi
     """The Optax transformation: Optax's own where it takes torch's steps exactly, else a helper."""
     values = {name: value for name, value in values.items() if not _is_default(construct, name)}
     lr = construct.given.get("lr")
-    rate = values.get("lr", literal_node(_ARGUMENTS[construct.kind]["lr"])) if lr is None else context.rewrite(lr)
+    rate = values.get("lr", literal_node(ARGUMENTS[construct.kind]["lr"])) if lr is None else context.rewrite(lr)
     if isinstance(rate, cst.Integer):
         rate = cst.Float(f"{rate.value}.0")
     changing = rates_change(context.inference)
@@ -205,7 +205,7 @@ def _transformation(construct: Optimizer, values: Mapping[str, Any], context: Fi
 def _is_default(construct: Optimizer, name: str) -> bool:
     """Whether a written hyperparameter only repeats torch's default."""
     value = literal(construct.given[name])
-    default = _ARGUMENTS[construct.kind].get(name, False)
+    default = ARGUMENTS[construct.kind].get(name, False)
     return isinstance(value, (int, float, tuple, bool)) and value == default
 
 
@@ -338,7 +338,7 @@ def _only_groups(context: FileContext) -> bool:
             if isinstance(node, cst.Call) and node.args
             and is_optimizer(context.inference.files[file].types.get(node, UNKNOWN))
             and not node.args[0].keyword and "Optimizer" not in str(dotted(node.func))
-            and str(dotted(node.func)).rpartition(".")[2] in _ARGUMENTS
+            and str(dotted(node.func)).rpartition(".")[2] in ARGUMENTS
         ]  # fmt: skip
         known = context.inference.__dict__["_only_groups"] = bool(found) and all(found)
     return bool(known)

@@ -81,10 +81,10 @@ def _plan(context: FileContext, stack: Sequence[cst.CSTNode]) -> TrainingPlan | 
 
 def write_block(construct: TrainingStep, node: Any, context: FileContext) -> Any:
     """The block with its losses as functions, gradients as values and updates of the optimizer."""
-    return _BlockWriter(context, construct.plan).written(node)
+    return BlockWriter(context, construct.plan).written(node)
 
 
-class _BlockWriter:
+class BlockWriter:
     """Writes one block; `held` are the comments of statements that went away."""
 
     def __init__(self, context: FileContext, plan: TrainingPlan) -> None:
