@@ -128,8 +128,7 @@ class HelperLibrary:
             raise KeyError(f"api_maps/{self.framework}/helpers has no {name}")
         if self.module:
             return imports.bind_from(self.module, name)
-        imports.reserve(name)
-        return name
+        return imports.free_name(name)
 
 
 def closure(framework: str, names: Iterable[str]) -> list[HelperDefinition]:

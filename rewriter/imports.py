@@ -24,7 +24,7 @@ class ImportTable:
         self, scope: FileScope, module: cst.Module, aliases: Mapping[str, str], replaced: frozenset[str]
     ) -> None:
         self.aliases = aliases
-        self._taken = _bound_names(module) - replaced
+        self._taken = (_bound_names(module) | scope.import_names) - replaced
         self._existing = {path: name for name, path in scope.imports.items()}
         self._names: dict[str, str] = {}
         self._statements: dict[str, None] = {}
@@ -97,13 +97,19 @@ class ImportTable:
         """Keep later imports from taking a name that a rule introduces."""
         self._taken.add(name)
 
+    def free_name(self, wanted: str) -> str:
+        """`wanted`, or with underscores behind it where the file uses that name; reserved from now on."""
+        return self._free_name(wanted)
+
 
 def _bound_names(module: cst.Module) -> set[str]:
-    """Every name of a file that is not merely an attribute or a keyword of a call."""
+    """Every name of a file's code that is not merely an attribute or a keyword of a call; imports bind theirs apart."""
     names: set[str] = set()
     stack: list[cst.CSTNode] = [module]
     while stack:
         node = stack.pop()
+        if isinstance(node, (cst.Import, cst.ImportFrom)):
+            continue
         if isinstance(node, cst.Name):
             names.add(node.value)
         elif isinstance(node, (cst.Attribute, cst.Arg)):

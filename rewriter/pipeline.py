@@ -181,10 +181,13 @@ def _inline(module: cst.Module, context: FileContext, statements: list[str]) -> 
 
 def _insert_helpers(module: cst.Module, context: FileContext) -> cst.Module:
     """Put the helpers' definitions behind the imports, so that module-level code can use them."""
-    text = helper_body(closure(context.target.name, context.used_helpers))
-    for helper, name in context.used_helpers.items():
-        if name != helper:
-            text = re.sub(rf"(?<![\w.'\"]){re.escape(helper)}(?!\w)", name, text)
+    definitions = closure(context.target.name, context.used_helpers)
+    text = helper_body(definitions)
+    for definition in definitions:
+        # Helpers that others use may clash with the file's names too.
+        name = context.used_helpers.get(definition.name) or context.imports.free_name(definition.name)
+        if name != definition.name:
+            text = re.sub(rf"(?<![\w.'\"]){re.escape(definition.name)}(?![\w=])(?!\s*=[^=])", name, text)
     helper_statements = list(cst.parse_module("\n\n" + text).body)
     place = 0
     for index, statement in enumerate(module.body):

@@ -122,8 +122,7 @@ def _moved_module(call: cst.Call, context: FileContext) -> DroppedStatement | No
     function = call.func
     if not isinstance(function, cst.Attribute) or function.attr.value not in ("to", "cuda", "cpu"):
         return None
-    value = context.type_of(function.value)
-    if not context.inference.is_module(value) or isinstance(context.rewrite(call), cst.Call):
+    if not isinstance(context.rewrite(call), (cst.Name, cst.Attribute)):
         return None
     return DroppedStatement(f"torch.nn.Module.{function.attr.value}")
 
