@@ -40,7 +40,7 @@ _RECOGNIZERS: tuple[Callable[[cst.Call, FileContext], MutatingCall | None], ...]
     inplace_methods.recognize,
     inplace_layers.recognize,
 )
-_STATEMENTS = (cst.Expr, cst.Assign, cst.AnnAssign, cst.Return)
+STATEMENTS = (cst.Expr, cst.Assign, cst.AnnAssign, cst.Return)
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def read_call(node: cst.Call, context: FileContext) -> NewValue | Refusal | None
     if found is None:
         return None
     statement = surroundings(context, node)[1].statement
-    if isinstance(statement, _STATEMENTS):
+    if isinstance(statement, STATEMENTS):
         update = read_statement(statement, context)
         if isinstance(update, InPlaceUpdate) and any(call.node is node for call in update.calls):
             return NewValue(found)
@@ -203,7 +203,7 @@ def _stays_in_expression(place: Place, node: cst.Call, context: FileContext) -> 
         return own_line
     where = surroundings(context, node)[1]
     statement = where.statement
-    if where.conditional or not isinstance(statement, (*_STATEMENTS, cst.AugAssign)):
+    if where.conditional or not isinstance(statement, (*STATEMENTS, cst.AugAssign)):
         return own_line
     name = place.node.value
     own = set(walk(node))
@@ -231,7 +231,7 @@ def write_call(construct: NewValue, node: cst.Call, context: FileContext) -> Any
 RULES = (
     Rule(
         name="in_place_statement",
-        nodes=_STATEMENTS,
+        nodes=STATEMENTS,
         read={"torch": read_statement},
         write={"jax": write_statement},
         order=20,

@@ -30,7 +30,7 @@ _METHODS: dict[type[cst.BaseAugOp], str] = {
     cst.AddAssign: "add", cst.SubtractAssign: "subtract", cst.MultiplyAssign: "multiply", cst.DivideAssign: "divide",
     cst.PowerAssign: "power",
 }  # fmt: skip
-_OPERATORS: dict[type[cst.BaseAugOp], cst.BaseBinaryOp] = {
+OPERATORS: dict[type[cst.BaseAugOp], cst.BaseBinaryOp] = {
     cst.AddAssign: cst.Add(), cst.SubtractAssign: cst.Subtract(), cst.MultiplyAssign: cst.Multiply(),
     cst.DivideAssign: cst.Divide(), cst.PowerAssign: cst.Power(), cst.FloorDivideAssign: cst.FloorDivide(),
     cst.ModuloAssign: cst.Modulo(), cst.MatrixMultiplyAssign: cst.MatrixMultiply(), cst.BitAndAssign: cst.BitAnd(),
@@ -182,7 +182,7 @@ def _value(node: Node, context: FileContext) -> Node:
 
 
 def _operation(place: Place, operator: cst.BaseAugOp, value: Node, context: FileContext) -> Node:
-    return cst.BinaryOperation(operand(read_place(place, context)), _OPERATORS[type(operator)], operand(value))
+    return cst.BinaryOperation(operand(read_place(place, context)), OPERATORS[type(operator)], operand(value))
 
 
 def _masked(construct: Store, context: FileContext) -> Node | None:

@@ -94,3 +94,22 @@ class Dropout(Module):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return dropout(x, self.p, self.training)
+
+
+class GroupNorm(Module):
+    """x [N, C, ...] normalised within groups of channels; weight and bias [C]."""
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-05, affine: bool = True):
+        super().__init__()
+        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        self.weight = keras.Variable(tf.ones(num_channels)) if affine else None
+        self.bias = keras.Variable(tf.zeros(num_channels)) if affine else None
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        grouped = tf.reshape(x, [x.shape[0], self.num_groups, -1])
+        mean, variance = tf.nn.moments(grouped, [2], keepdims=True)
+        y = tf.reshape((grouped - mean) * tf.math.rsqrt(variance + self.eps), x.shape)
+        if not self.affine:
+            return y
+        per_channel = [1, -1] + [1] * (x.shape.rank - 2)
+        return y * tf.reshape(self.weight, per_channel) + tf.reshape(self.bias, per_channel)
