@@ -21,6 +21,11 @@ from .name_flow import effects, effects_of_targets
 _STOPPING = frozenset(("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"))
 _FOLLOWING = frozenset(("torch.enable_grad", "torch.autograd.enable_grad"))
 _SWITCHES = frozenset(("torch.set_grad_enabled", "torch.autograd.set_grad_enabled"))
+#: Regions of mixed precision, with the position of their argument `enabled`.
+_PRECISION = {
+    "torch.cuda.amp.autocast": 0, "torch.cpu.amp.autocast": 0, "torch.autocast": 2, "torch.amp.autocast": 2,
+    "torch.amp.autocast_mode.autocast": 2,
+}  # fmt: skip
 _SCALING = "loss scaling for float16 training; train in bfloat16 or float32, where it is not needed"
 _REFUSED = {
     "torch.autograd.grad": "it differentiates values that exist already; write the function and use jax.grad",
@@ -77,7 +82,17 @@ def _mode(context: FileContext, node: cst.BaseExpression) -> tuple[str, bool] | 
         return path, False
     if path in _SWITCHES and isinstance(node, cst.Call) and node.args:
         return path, literal(node.args[0].value) is not True
+    if path in _PRECISION and isinstance(node, cst.Call) and _is_disabled(node, _PRECISION[path]):
+        return path, False
     return None
+
+
+def _is_disabled(call: cst.Call, position: int) -> bool:
+    """Whether a region of mixed precision says `enabled=False`, by keyword or at its position: it then does nothing."""
+    given = [argument.value for argument in call.args if argument.keyword and argument.keyword.value == "enabled"]
+    if not given and len(call.args) > position and all(a.keyword is None and not a.star for a in call.args[: position + 1]):
+        given = [call.args[position].value]
+    return bool(given) and literal(given[0]) is False
 
 
 def read_with(node: cst.With, context: FileContext) -> GradientMode | Refusal | None:

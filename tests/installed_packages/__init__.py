@@ -1,0 +1,1 @@
+"""Whole installed packages, converted and compared with their originals."""
