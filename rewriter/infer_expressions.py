@@ -54,6 +54,30 @@ class Summaries(Protocol):
     def read_builtin(self, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> BoundOp | None: ...
 
 
+_KINDS = ("bool", "int", "float", "complex")
+
+
+def _content_kind(value: Type) -> str | None:
+    """The element kind of an array made of a value; None if it is not known."""
+    match value:
+        case Array(dtype=dtype):
+            return dtype
+        case Scalar(kind=kind):
+            return kind if kind in _KINDS else None
+        case Sequence(item=item):
+            return _content_kind(item)
+        case Tuple(items=items):
+            return _common_kind([_content_kind(item) for item in items])
+    return None
+
+
+def _common_kind(kinds: list[str | None]) -> str | None:
+    """The kind that holds all; None if one is not known."""
+    if not kinds or any(kind is None for kind in kinds):
+        return None
+    return max((kind for kind in kinds if kind is not None), key=_KINDS.index)
+
+
 _BUILTIN_RESULTS: dict[str, Type] = {
     "len": INT, "int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "repr": STR, "isinstance": BOOL,
     "hasattr": BOOL, "callable": BOOL, "any": BOOL, "all": BOOL, "ord": INT, "chr": STR, "id": INT,
@@ -232,7 +256,9 @@ class ExpressionEvaluator:
             value = self.types.get(dtype) if dtype is not None else None
             if isinstance(value, DType):
                 return Array(value.kind)
-            return ARRAY
+            return Array(self._default_kind(op)) if dtype is None else ARRAY
+        if text == "arrays":
+            return Sequence(Array(self._arrays_kind(op)), "tuple")
         if text == "same":
             return next((self.types.get(a.node, ARRAY) for a in op.arguments.values() if isinstance(a, Given)), ARRAY)
         return name_results(parse_type(text), op.spelling.results)
@@ -245,12 +271,34 @@ class ExpressionEvaluator:
             if isinstance(argument, Constant) or not kinds.get(name, "").startswith("array"):
                 continue
             if not isinstance(argument, Given) or kinds[name] == "arrays":
-                return ARRAY
+                return Array(self._arrays_kind(op))
             value = self.types.get(argument.node, UNKNOWN)
             kind = value.dtype if isinstance(value, Array) else value.kind if isinstance(value, Scalar) else None
             dtype = kind if first else (promote(Array(dtype), Array(kind)).dtype)  # type: ignore[attr-defined]
             first = False
         return Array(dtype if dtype in ("float", "int", "bool", "complex") else None)
+
+    def _default_kind(self, op: BoundOp) -> str | None:
+        """The kind of a new array when no element type was asked for: that of its contents, or float."""
+        fixed = op.arguments.get("dtype")
+        if isinstance(fixed, Constant) and fixed.value is not None:
+            return None
+        contents = [parameter.name for parameter in op.op.parameters if parameter.kind in ("scalar", "any")]
+        if not contents:
+            return "float"
+        given = [op.arguments[name] for name in contents if isinstance(op.arguments.get(name), Given)]
+        return _common_kind([_content_kind(self.types.get(argument.node, UNKNOWN)) for argument in given])  # type: ignore[union-attr]
+
+    def _arrays_kind(self, op: BoundOp) -> str | None:
+        """The common kind of all arrays that an op takes, in sequences or one by one."""
+        kinds: list[str | None] = []
+        for parameter in op.op.parameters:
+            argument = op.arguments.get(parameter.name)
+            if not parameter.kind.startswith("array") or argument is None or isinstance(argument, Constant):
+                continue
+            nodes = [argument.node] if isinstance(argument, Given) else [one.value for one in argument.arguments]
+            kinds += [_content_kind(self.types.get(node, UNKNOWN)) for node in nodes]
+        return _common_kind(kinds)
 
     def subscript(self, node: cst.Subscript) -> Type:
         value = self.evaluate(node.value)

@@ -139,14 +139,6 @@ def full_like(x: tf.Tensor, fill_value: Any, dtype: Any = None) -> tf.Tensor:
     return tf.cast(tf.fill(x.shape, fill_value), dtype or x.dtype)
 
 
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> tf.Tensor:
-    """Numbers from start (0 if only one bound is given) up to, not including, stop."""
-    start, stop = (0, start) if stop is None else (start, stop)
-    if dtype is not None and dtype != tf.bool and isinstance(start + stop + step, int) and dtype.is_floating:
-        return tf.cast(tf.range(start, stop, step, tf.int64), dtype)
-    return tf.range(start, stop, step, dtype)
-
-
 def tril(x: tf.Tensor, k: int = 0) -> tf.Tensor:
     """The elements on and below the k-th diagonal of the last two axes, zeros above."""
     return tf.where(band(x, k), x, tf.zeros_like(x))
