@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -35,15 +36,10 @@ def set_training(module: Any, training: bool = True) -> Any:
     return module
 
 
+@functools.cache
 def keras_attributes() -> frozenset[str]:
     """Names of the attributes that Keras itself gives every module."""
-    global KERAS_ATTRIBUTES
-    if not KERAS_ATTRIBUTES:
-        KERAS_ATTRIBUTES = frozenset(vars(Module()))
-    return KERAS_ATTRIBUTES
-
-
-KERAS_ATTRIBUTES: frozenset[str] = frozenset()
+    return frozenset(vars(Module()))
 
 
 def members(module: Any) -> Iterator[tuple[str, Any]]:
