@@ -96,6 +96,15 @@ def _moved_closing(argument: cst.Arg, new: cst.Arg, before: object) -> list[cst.
     ]
 
 
+def closed_like(call: cst.Call, arguments: Sequence[cst.Arg]) -> list[cst.Arg]:
+    """What is left of a call's arguments; what stood before the closing parenthesis stays there."""
+    result = list(arguments)
+    if result and call.args:
+        last = call.args[-1]
+        result[-1] = result[-1].with_changes(comma=last.comma, whitespace_after_arg=last.whitespace_after_arg)
+    return result
+
+
 def _deeper(indent: cst.SimpleWhitespace) -> cst.SimpleWhitespace:
     return indent.with_changes(value=indent.value + "    ")
 

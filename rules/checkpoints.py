@@ -9,7 +9,7 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.expressions import normal_commas
+from ..rewriter.expressions import closed_like
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 
@@ -23,7 +23,7 @@ _DROPPED = frozenset(
 _DOWNLOADS = frozenset(
     "torch.hub.load_state_dict_from_url torch.hub.load torch.utils.model_zoo.load_url torch.hub.load_url".split()
 )
-_WHOLE_MODULE = "a whole module in a checkpoint is a pickle of its class; save its state_dict() and build the module when loading"
+_WHOLE_MODULE = "a whole module in a checkpoint is a pickle of its class; save its state_dict() instead"
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,7 @@ def write_checkpoint(construct: Checkpoint, node: cst.Call, context: FileContext
     """The helper of the same name."""
     context.converted(node, op=construct.helper, api=construct.api, rule="checkpoints")
     arguments = [context.rewrite(argument) for argument in construct.arguments]
-    if arguments and len(arguments) < len(node.args):
-        last = node.args[-1]
-        arguments[-1] = arguments[-1].with_changes(comma=last.comma, whitespace_after_arg=last.whitespace_after_arg)
-    return node.with_changes(func=context.helper(construct.helper), args=normal_commas(arguments))
+    return node.with_changes(func=context.helper(construct.helper), args=closed_like(node, arguments))
 
 
 RULES = (Rule("checkpoint", (cst.Call,), {"torch": read_checkpoint}, {"jax": write_checkpoint}, order=25),)

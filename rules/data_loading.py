@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.expressions import append_argument, keyword_argument, normal_commas
+from ..rewriter.expressions import append_argument, closed_like, keyword_argument
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
 from ..rewriter.signature import MISSING
@@ -26,23 +26,28 @@ _HELPERS = {
 } | {"default_convert": "on_device"}
 #: What draws random orders, and at which position it takes a generator.
 _GENERATOR_AT = {"random_split": 2, "RandomSampler": 3, "SubsetRandomSampler": 1, "WeightedRandomSampler": 3}
-_LOADER_ARGUMENTS = """dataset batch_size shuffle sampler batch_sampler num_workers collate_fn pin_memory drop_last timeout
-worker_init_fn multiprocessing_context generator""".split()
+_LOADER_ARGUMENTS = """dataset batch_size shuffle sampler batch_sampler num_workers collate_fn pin_memory drop_last
+timeout worker_init_fn multiprocessing_context generator""".split()
 #: Of torch's worker processes and page-locked memory.
 _DROPPED = frozenset(
     """pin_memory timeout multiprocessing_context prefetch_factor persistent_workers pin_memory_device in_order
     worker_init_fn""".split()
 )
+_THREADS = "worker_init_fn is not called: items are read by threads of this process"
 _BY_POSITION = 9  # As many arguments of the helper's DataLoader stand where torch's do.
 
 
 @dataclass(frozen=True)
 class DataCall:
-    """A dataset, sampler or loader under construction, or a function on them; `draws` where its order is random."""
+    """A dataset, sampler or loader under construction, or a function on them.
+
+    draws: its order is random. starts_workers: a function is to run in each worker process.
+    """
 
     name: str
     arguments: tuple[cst.Arg, ...]
     draws: bool
+    starts_workers: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,10 +89,8 @@ def _read_loader(node: cst.Call) -> DataCall | Refusal:
     """The loader's arguments without those about worker processes."""
     kept: list[cst.Arg] = []
     given: dict[str, cst.BaseExpression] = {}
-    is_open = False
     for index, argument in enumerate(node.args):
         if argument.star == "**":
-            is_open = True
             kept.append(argument)
             continue
         if argument.star or (argument.keyword is None and index >= len(_LOADER_ARGUMENTS)):
@@ -100,7 +103,8 @@ def _read_loader(node: cst.Call) -> DataCall | Refusal:
             kept.append(argument)
     shuffle = literal(given["shuffle"]) if "shuffle" in given else False
     draws = (shuffle is MISSING or bool(shuffle)) and "generator" not in given
-    return DataCall("DataLoader", tuple(kept), draws and not (is_open and "shuffle" not in given))
+    starts = literal(given.get("worker_init_fn", cst.Name("None"))) is not None
+    return DataCall("DataLoader", tuple(kept), draws, starts)
 
 
 def write_call(construct: DataCall | WorkerQuestion, node: cst.Call, context: FileContext) -> Any:
@@ -110,21 +114,12 @@ def write_call(construct: DataCall | WorkerQuestion, node: cst.Call, context: Fi
         return cst.Name("None")
     api = f"{_PACKAGE}{construct.name}"
     context.converted(node, op="data_loading", api=api, rule="data_loading")
-    if any(a.keyword is not None and a.keyword.value == "worker_init_fn" and literal(a.value) is not None for a in node.args):
-        context.review(node, "worker_init_fn is not called: items are read by threads of this process", api=api, rule="data_loading")
+    if construct.starts_workers:
+        context.review(node, _THREADS, api=api, rule="data_loading")
     arguments = [context.rewrite(argument) for argument in construct.arguments]
-    call = node.with_changes(func=context.helper(_HELPERS[construct.name]), args=_closed(arguments, node))
+    call = node.with_changes(func=context.helper(_HELPERS[construct.name]), args=closed_like(node, arguments))
     source = rngs_source(context) if construct.draws else None
     return call if source is None else append_argument(call, keyword_argument("generator", source))
-
-
-def _closed(arguments: list[cst.Arg], node: cst.Call) -> list[cst.Arg]:
-    """Arguments of which some are gone; the last keeps what stood before the closing parenthesis."""
-    if arguments and node.args and len(arguments) < len(node.args):
-        last = node.args[-1]
-        arguments = [*arguments[:-1], arguments[-1].with_changes(
-            comma=last.comma, whitespace_after_arg=last.whitespace_after_arg)]  # fmt: skip
-    return normal_commas(arguments)
 
 
 def read_name(node: cst.Attribute | cst.Name, context: FileContext) -> DataName | None:

@@ -127,8 +127,8 @@ def _seed_of(node: cst.CSTNode, name: str) -> cst.BaseExpression | None:
     """The seed in `name.manual_seed(seed)` as a statement of its own, without comments."""
     match node:
         case cst.SimpleStatementLine(
-            body=[cst.Expr(value=cst.Call(func=cst.Attribute(value=owner, attr=cst.Name("manual_seed")), args=[argument]))]
-        ) if dotted(owner) == name and not any(line.comment for line in node.leading_lines):
+            body=[cst.Expr(value=cst.Call(func=function, args=[argument]))]
+        ) if dotted(function) == f"{name}.manual_seed" and not any(line.comment for line in node.leading_lines):
             return argument.value
     return None
 
@@ -149,5 +149,5 @@ def write_statement(
 
 RULES = (
     Rule("generator", (cst.Call,), {"torch": read_call}, {"jax": write_call}, order=25),
-    Rule("generator_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=25),
+    Rule("generator_seeded", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=25),
 )
