@@ -13,6 +13,7 @@ import libcst as cst
 
 from .annotations import annotation_type
 from .evidence import ArrayEvidence, all_parameters
+from .handing_on import handed_on
 from .framework_types import FrameworkTypes
 from .infer_expressions import Environment, ExpressionEvaluator
 from .infer_statements import StatementWalker
@@ -263,7 +264,8 @@ class Inference:
             known = self.framework.array_attribute(name)
             return known if known is not None else Method(owner, name)
         if isinstance(owner, Method):
-            return Method(UNKNOWN, name) if name in self.evidence.unique_attributes else UNKNOWN
+            unknown = owner.receiver == UNKNOWN or name in self.evidence.unique_attributes
+            return Method(UNKNOWN, name) if unknown else UNKNOWN
         known = self.framework.value_attribute(owner, name)
         if known is None and owner == UNKNOWN and self.framework.conventional(name) != UNKNOWN:
             return self.framework.conventional(name)
@@ -553,7 +555,7 @@ class Inference:
             self._note_call(definition, call, evaluator, skip_first=bool(definition.owner))
             result = self.function_result(definition)
             if result == UNKNOWN:
-                return UNKNOWN
+                return UNKNOWN if definition.owner else handed_on(definition.node, call, evaluator.types)
             return Instance(definition.owner) if definition.owner and result == Reference(definition.owner) else result
         return UNKNOWN
 
