@@ -6,7 +6,7 @@ from typing import Any
 
 import libcst as cst
 
-
+from .generate import code_of
 
 
 class LineFormatter:
@@ -31,7 +31,7 @@ class LineFormatter:
         if len(node.body) > 1:
             return node  # black would put `a; b` on two lines
         bare = node.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
-        text = self.module.code_for_node(bare)
+        text = code_of(bare, self.module)
         width = self._width(indents)
         if all(len(line) <= width for line in text.splitlines()[:1]) and _later_lines_fit(text, self.limit):
             return node
@@ -46,7 +46,7 @@ class LineFormatter:
         bare = node.with_changes(
             leading_lines=[], decorators=[], lines_after_decorators=[], body=cst.SimpleStatementSuite([cst.Pass()])
         )
-        text = self.module.code_for_node(bare)
+        text = code_of(bare, self.module)
         width = self._width(indents)
         if all(len(line) <= width for line in text.replace(" pass", "").splitlines()[:1]) and _later_lines_fit(text, self.limit):
             return node

@@ -108,11 +108,11 @@ def _bound_names(module: cst.Module) -> set[str]:
     stack: list[cst.CSTNode] = [module]
     while stack:
         node = stack.pop()
-        if isinstance(node, (cst.Import, cst.ImportFrom)):
+        if type(node) is cst.Import or type(node) is cst.ImportFrom:
             continue
-        if isinstance(node, cst.Name):
+        if type(node) is cst.Name:
             names.add(node.value)
-        elif isinstance(node, (cst.Attribute, cst.Arg)):
+        elif type(node) is cst.Attribute or type(node) is cst.Arg:
             stack.append(node.value)
         else:
             stack.extend(children(node))
@@ -125,19 +125,24 @@ def used_names(module: cst.Module) -> set[str]:
     stack: list[cst.CSTNode] = [module]
     while stack:
         node = stack.pop()
-        if isinstance(node, (cst.Import, cst.ImportFrom)):
+        if type(node) is cst.Import or type(node) is cst.ImportFrom:
             continue
-        if isinstance(node, cst.Name):
+        if type(node) is cst.Name:
             used.add(node.value)
-        elif isinstance(node, cst.Annotation):
+        elif type(node) is cst.Annotation:
             strings = (part for part in walk(node) if isinstance(part, cst.SimpleString))
             used.update(word for string in strings for word in re.findall(r"\w+", string.raw_value))
             stack.append(node.annotation)
-        elif isinstance(node, (cst.Attribute, cst.Arg)):
+        elif type(node) is cst.Attribute or type(node) is cst.Arg:
             stack.append(node.value)
         else:
             stack.extend(children(node))
     return used
+
+
+_HOLDS_STATEMENTS = (
+    cst.BaseSuite, cst.BaseCompoundStatement, cst.Else, cst.Finally, cst.ExceptHandler, cst.ExceptStarHandler, cst.MatchCase,
+)  # fmt: skip
 
 
 class _Remover(cst.CSTTransformer):
@@ -296,7 +301,16 @@ def _remove_in(statement: cst.CSTNode, remover: _Remover, keep_stars: bool) -> c
 
 
 def _has_import(statement: cst.CSTNode) -> bool:
-    return any(isinstance(node, (cst.Import, cst.ImportFrom)) for node in walk(statement))
+    """Whether an import statement stands anywhere in a compound statement."""
+    stack = [statement]
+    while stack:
+        for node in children(stack.pop()):
+            if isinstance(node, cst.SimpleStatementLine):
+                if any(isinstance(small, (cst.Import, cst.ImportFrom)) for small in node.body):
+                    return True
+            elif isinstance(node, _HOLDS_STATEMENTS):
+                stack.append(node)
+    return False
 
 
 def _is_import(statement: cst.CSTNode) -> bool:

@@ -41,7 +41,7 @@ from .lattice import (
     without_storage,
 )
 from .names import Definition, FileScope, Repository, bind_import, dotted
-from .nodes import walk
+from .nodes import NodesByKind, walk
 from .read import BoundOp, Refusal, literal, read_call, read_property
 from .tables import Tables
 
@@ -96,6 +96,7 @@ class Inference:
         self._done: set[cst.CSTNode] = set()
         self._module_cache: dict[str, bool] = {}
         self._path_cache: dict[tuple[str, str], str | None] = {}
+        self._kinds: dict[str, NodesByKind] = {}
 
     def run(self) -> None:
         """Two passes over all files, in the order of their paths."""
@@ -123,6 +124,12 @@ class Inference:
         walker = _Walker(scope, self, environment, found.types, found.bound)
         walker.inference = self
         return walker
+
+    def nodes(self, file: str) -> NodesByKind:
+        """All nodes of a file by their class, for questions to the file as a whole."""
+        if file not in self._kinds:
+            self._kinds[file] = NodesByKind(self.modules[file])
+        return self._kinds[file]
 
     # Names and annotations.
 

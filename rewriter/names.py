@@ -40,10 +40,10 @@ class FileScope:
 def dotted(node: cst.CSTNode) -> str | None:
     """`a.b.c` for a name or a chain of attributes of names."""
     parts: list[str] = []
-    while isinstance(node, cst.Attribute):
+    while type(node) is cst.Attribute:
         parts.append(node.attr.value)
         node = node.value
-    if not isinstance(node, cst.Name):
+    if type(node) is not cst.Name:
         return None
     parts.append(node.value)
     return ".".join(reversed(parts))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import libcst as cst
+
+Kind = TypeVar("Kind", bound=cst.CSTNode)
 
 _LAYOUT_FIELDS = frozenset(
     "lpar rpar comma semicolon equal dot leading_lines header footer trailing_whitespace lbracket rbracket lbrace "
@@ -21,7 +24,9 @@ def child_fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
         known = tuple(
             field.name
             for field in dataclasses.fields(kind)
-            if field.name not in _LAYOUT_FIELDS and not field.name.startswith("whitespace")
+            if field.name not in _LAYOUT_FIELDS
+            and not field.name.startswith("whitespace")
+            and field.type not in (str, bool)
         )
         if kind in (cst.ListComp, cst.SetComp, cst.GeneratorExp):
             known = ("for_in", "elt")
@@ -31,28 +36,36 @@ def child_fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     return known
 
 
-_is_node: dict[type, bool] = {}
+class _NodeKinds(dict[type, bool]):
+    """Whether a class is a node class, asked once for each class."""
+
+    def __missing__(self, kind: type) -> bool:
+        known = self[kind] = issubclass(kind, cst.CSTNode)
+        return known
+
+
+_node_kinds = _NodeKinds()
 
 
 def is_node(value: object) -> bool:
     """`isinstance(value, CSTNode)`, which is an abstract class and slow to ask."""
-    kind = type(value)
-    known = _is_node.get(kind)
-    if known is None:
-        known = _is_node[kind] = issubclass(kind, cst.CSTNode)
-    return known
+    return _node_kinds[value.__class__]
 
 
 def children(node: cst.CSTNode) -> list[cst.CSTNode]:
     """The child nodes that hold code, in source order."""
-    kind = type(node)
+    kind = node.__class__
     result: list[cst.CSTNode] = []
-    for name in _fields.get(kind) or child_fields(kind):
+    fields = _fields.get(kind)
+    for name in child_fields(kind) if fields is None else fields:
         value = getattr(node, name)
-        if is_node(value):
+        held = value.__class__
+        if _node_kinds[held]:
             result.append(value)
-        elif value.__class__ is list or value.__class__ is tuple:
-            result.extend([item for item in value if is_node(item)])
+        elif held is list or held is tuple:
+            for item in value:
+                if _node_kinds[item.__class__]:
+                    result.append(item)
     return result
 
 
@@ -63,5 +76,19 @@ def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         current = stack.pop()
         yield current
         found = children(current)
-        found.reverse()
-        stack.extend(found)
+        if found:
+            found.reverse()
+            stack.extend(found)
+
+
+class NodesByKind:
+    """All nodes of a tree by their class, each list in source order: for questions that are asked of a file many times."""
+
+    def __init__(self, root: cst.CSTNode) -> None:
+        self._found: dict[type[cst.CSTNode], list[Any]] = {}
+        for node in walk(root):
+            self._found.setdefault(node.__class__, []).append(node)
+
+    def of(self, kind: type[Kind]) -> Sequence[Kind]:
+        """The nodes of exactly this class."""
+        return self._found.get(kind, ())

@@ -11,6 +11,7 @@ import libcst as cst
 
 from .context import FileContext, Note
 from .format import LineFormatter, line_limit
+from .generate import code_of
 from .helper_code import HelperLibrary, closure, helper_body, helper_imports
 from .imports import merged, update_imports
 from .infer import Inference
@@ -69,7 +70,7 @@ def is_skipped(source: Source) -> bool:
 
 def is_converted(source: Source, target_roots: tuple[str, ...]) -> bool:
     """Whether an earlier conversion to the target left marks in a file; reading its output as source would be wrong."""
-    text = source.module.code
+    text = source.text
     marked = any(line.lstrip().startswith(MARK) and SKIP not in line for line in text.splitlines())
     if not marked:
         return False
@@ -108,7 +109,7 @@ def _convert(source: Source, data: bytes, inference: Inference, options: Options
         context, module = _rewritten(source, inference, options, clash)
     if module is source.module and not context.imports.statements:
         module = update_imports(module, (), _removable_roots(context), keep_stars=True)
-        if module.code == source.module.code:
+        if code_of(module, module) == source.text:
             return ConvertedFile(
                 source.path, data, FileRecord(source.path, "unchanged", "", source.lines), _sites(source, context),
                 frozenset())  # fmt: skip
@@ -134,13 +135,14 @@ def _rewritten(
     library = HelperLibrary(options.target, options.helper_module)
     context = FileContext(inference, source.path, options.target, library, kept)
     rules = all_rules()
-    formatter = LineFormatter(source.module, line_limit(source.module.code, options.line_length))
+    formatter = LineFormatter(source.module, line_limit(source.text, options.line_length))
     table = rules_for(rules, inference.source, options.target)
     rewriter = Rewriter(context, table, all_suppliers(), formatter)  # type: ignore[arg-type]
     module = rewriter.visit(source.module)
     for rule in rules:
         if options.target in rule.finish and inference.source in rule.read:
             module = rule.finish[options.target](context, module)
+    context.engine = None  # The two hold each other; parted, their memory comes back without the cycle collector.
     return context, module
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import libcst as cst
 from libcst._nodes.internal import CodegenState
 
+from .generate import NO_POSITION
+
 
 @dataclass(frozen=True)
 class Span:
@@ -21,60 +23,35 @@ class Span:
 
 @dataclass(frozen=False)
 class _RecordingState(CodegenState):
-    """Generates code, noting where the wanted nodes begin and end."""
+    """Generates code, noting at which token the wanted nodes begin and end."""
 
     wanted: frozenset[cst.CSTNode] = frozenset()
-    spans: dict[cst.CSTNode, Span] = field(default_factory=dict)
-    line: int = 1
-    column: int = 0
-    starts: dict[cst.CSTNode, tuple[int, int]] = field(default_factory=dict)
-
-    def add_token(self, value: str) -> None:
-        self.tokens.append(value)
-        newlines = value.count("\n") or value.count("\r")
-        if newlines:
-            self.line += newlines
-            self.column = len(value) - 1 - max(value.rfind("\n"), value.rfind("\r"))
-        else:
-            self.column += len(value)
-
-    def add_indent_tokens(self) -> None:
-        for token in self.indent_tokens:
-            self.add_token(token)
+    starts: dict[cst.CSTNode, int] = field(default_factory=dict)
+    extents: dict[cst.CSTNode, tuple[int, int]] = field(default_factory=dict)
 
     def before_codegen(self, node: cst.CSTNode) -> None:
         if node in self.wanted:
-            self.starts[node] = (self.line, self.column)
+            self.starts[node] = len(self.tokens)
 
     def after_codegen(self, node: cst.CSTNode) -> None:
-        if node in self.wanted and node not in self.spans:
-            line, column = self.starts[node]
-            self.spans[node] = Span(line, column, self.line, self.column)
+        if node in self.wanted and node not in self.extents:
+            self.extents[node] = (self.starts[node], len(self.tokens))
 
     def record_syntactic_position(self, node: cst.CSTNode, *, start_node: object = None, end_node: object = None) -> object:
-        return _SyntacticSpan(self, node) if node in self.wanted else _NOTHING
+        return _SyntacticExtent(self, node) if node in self.wanted else NO_POSITION
 
 
-class _SyntacticSpan:
+class _SyntacticExtent:
     """A statement's own extent, without the comments and blank lines that belong to it."""
 
     def __init__(self, state: _RecordingState, node: cst.CSTNode) -> None:
         self.state, self.node = state, node
 
     def __enter__(self) -> None:
-        self.start = (self.state.line, self.state.column)
+        self.start = len(self.state.tokens)
 
     def __exit__(self, *_: object) -> None:
-        self.state.spans[self.node] = Span(*self.start, self.state.line, self.state.column)
-
-
-class _Nothing:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-_NOTHING = _Nothing()
+        self.state.extents[self.node] = (self.start, len(self.state.tokens))
 
 
 def find_spans(module: cst.Module, nodes: Iterable[cst.CSTNode]) -> dict[cst.CSTNode, Span]:
@@ -86,4 +63,22 @@ def find_spans(module: cst.Module, nodes: Iterable[cst.CSTNode]) -> dict[cst.CST
         default_indent=module.default_indent, default_newline=module.default_newline, wanted=wanted
     )
     module._codegen(state)
-    return state.spans
+    places = _places(state.tokens, {index for extent in state.extents.values() for index in extent})
+    return {node: Span(*places[start], *places[end]) for node, (start, end) in state.extents.items()}
+
+
+def _places(tokens: list[str], wanted: set[int]) -> dict[int, tuple[int, int]]:
+    """Line and column in front of the tokens at the wanted indices."""
+    places: dict[int, tuple[int, int]] = {}
+    line, column, done = 1, 0, 0
+    for index in sorted(wanted):
+        text = "".join(tokens[done:index])
+        newlines = text.count("\n") + text.count("\r") - text.count("\r\n")
+        if newlines:
+            line += newlines
+            column = len(text) - 1 - max(text.rfind("\n"), text.rfind("\r"))
+        else:
+            column += len(text)
+        places[index] = (line, column)
+        done = index
+    return places

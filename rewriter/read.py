@@ -10,7 +10,6 @@ import libcst as cst
 
 from .lattice import (
     Array,
-    Device,
     DType,
     Either,
     Foreign,

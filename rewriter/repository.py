@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import libcst as cst
@@ -46,6 +48,19 @@ def detect_source(files: Mapping[str, bytes]) -> str | None:
     return max(sorted(counts), key=lambda name: counts[name]) if counts else None
 
 
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Syntax trees are millions of live objects, which the cycle collector would go through again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_collector_paused()
 def convert_files(
     files: Mapping[str, bytes],
     source: str,

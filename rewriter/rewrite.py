@@ -56,22 +56,24 @@ class Rewriter:
         return result
 
     def _rewrite(self, node: cst.CSTNode) -> Any:
-        if isinstance(node, (cst.Import, cst.ImportFrom)):
+        part = _part(type(node))
+        if part == "import":
             return node
-        if isinstance(node, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
-            return self._statement(node)
+        if part == "statement":
+            return self._statement(node)  # type: ignore[arg-type]
         if node in self.context.claimed:
             return self.children(node)
         handled = self._apply_rules(node)
         if handled is not None:
             return handled
-        if isinstance(node, (cst.Call, cst.Attribute, cst.Name)):
-            return self._expression(node)
+        if part == "expression":
+            return self._expression(node)  # type: ignore[arg-type]
         return self.children(node)
 
     def _apply_rules(self, node: cst.CSTNode) -> Any | None:
+        source = self.context.source.name
         for rule in self.rules.get(type(node), ()):
-            construct = rule.read[self.context.source.name](node, self.context)
+            construct = rule.read[source](node, self.context)
             if construct is None:
                 continue
             if isinstance(construct, Refusal):
@@ -118,10 +120,10 @@ class Rewriter:
         return [block.indent if block.indent is not None else default for block in blocks]
 
     def _is_skipped(self, node: cst.CSTNode) -> bool:
-        if isinstance(node, cst.SimpleStatementLine):
+        if type(node) is cst.SimpleStatementLine:
             comment = node.trailing_whitespace.comment
             return comment is not None and comment.value.startswith(SKIP)
-        if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+        if type(node) is cst.FunctionDef or type(node) is cst.ClassDef:
             header = node.body.header if isinstance(node.body, cst.IndentedBlock) else None
             comments = [header.comment] if header is not None else []
             comments += [line.comment for line in node.leading_lines[-1:]]
@@ -152,7 +154,10 @@ class Rewriter:
         changed = False
         for value in values:
             new = self.visit(value) if is_node(value) else value
-            changed = changed or new is not value
+            if new is value:
+                result.append(new)
+                continue
+            changed = True
             if isinstance(new, cst.FlattenSentinel):
                 result.extend(new.nodes)
             elif not isinstance(new, cst.RemovalSentinel):
@@ -249,6 +254,16 @@ _BINDING_FIELDS = {
     (cst.NameItem, "name"), (cst.AsName, "name"), (cst.ImportAlias, "name"), (cst.MatchKeywordElement, "key"),
     (cst.MatchAs, "name"), (cst.MatchStar, "name"),
 }  # fmt: skip
+
+
+@functools.cache
+def _part(kind: type[cst.CSTNode]) -> str:
+    """How a class of nodes is rewritten; asking abstract classes for each node would be slow."""
+    if issubclass(kind, (cst.Import, cst.ImportFrom)):
+        return "import"
+    if issubclass(kind, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
+        return "statement"
+    return "expression" if issubclass(kind, (cst.Call, cst.Attribute, cst.Name)) else ""
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from .infer import Inference
 from .lattice import UNKNOWN, Instance, Method, Reference, Type
 from .liveness import Liveness, captured_names
 from .names import Definition, dotted
-from .nodes import children, walk
+from .nodes import children
 from .read import BoundOp
 from .storage import (
     NOWHERE,
@@ -41,14 +42,24 @@ class Where:
 _CONDITIONAL = (cst.Lambda, cst.BaseComp, cst.IfExp, cst.BooleanOperation)
 
 
+@functools.cache
+def _part(kind: type[cst.CSTNode]) -> str:
+    """What a class of nodes is for `_collect_places`; asking abstract classes for each node would be slow."""
+    if issubclass(kind, (cst.BaseSmallStatement, cst.BaseCompoundStatement)):
+        return "statement"
+    return "call" if issubclass(kind, cst.Call) else "conditional" if issubclass(kind, _CONDITIONAL) else ""
+
+
 def _collect_places(node: cst.CSTNode, where: Where, found: dict[cst.CSTNode, Where]) -> None:
-    if isinstance(node, (cst.BaseSmallStatement, cst.BaseCompoundStatement)):
+    part = _part(type(node))
+    body = None
+    if part == "statement":
         where = found[node] = Where(node, where.function, False)
-    elif isinstance(node, cst.Call):
+        body = node.body if isinstance(node, (cst.FunctionDef, cst.ClassDef)) else None
+    elif part == "call":
         found[node] = where
-    elif isinstance(node, _CONDITIONAL):
+    elif part == "conditional":
         where = Where(where.statement, where.function, True)
-    body = node.body if isinstance(node, (cst.FunctionDef, cst.ClassDef)) else None
     for child in children(node):
         _collect_places(child, Where(node, node, False) if child is body else where, found)
 
@@ -105,9 +116,7 @@ class Aliases:
         if file not in self._layers:
             in_place: set[str] = set()
             new: dict[str, bool] = {}
-            for node in walk(self.inference.modules[file]):
-                if not isinstance(node, cst.Assign):
-                    continue
+            for node in self.inference.nodes(file).of(cst.Assign):
                 for target in node.targets:
                     name = dotted(target.target)
                     if name is not None and self._works_in_place(node.value, file):

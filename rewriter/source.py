@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from .generate import code_of
+
 SKIP_FILE = "# ivy-convert: skip-file"
 SKIP = "# ivy-convert: skip"
 MARK = "# ivy-convert: "
@@ -19,12 +21,13 @@ class SourceError(ValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """A parsed file. `bom` is the byte-order mark it began with, or b''."""
+    """A parsed file. `bom` is the byte-order mark it began with, or b''; `text` is what follows it."""
 
     path: str
     module: cst.Module
     bom: bytes
     lines: int
+    text: str
 
 
 def parse_source(path: str, data: bytes) -> Source:
@@ -43,7 +46,7 @@ def parse_source(path: str, data: bytes) -> Source:
         ) from None
     except RecursionError:
         raise SourceError("is nested too deeply to be parsed; split its longest expression") from None
-    return Source(path, module, bom, data.count(b"\n") + 1)
+    return Source(path, module, bom, data.count(b"\n") + 1, data[len(bom) :].decode(module.encoding))
 
 
 def _syntax_message(data: bytes, error: cst.ParserSyntaxError) -> str:
@@ -62,7 +65,7 @@ def _syntax_message(data: bytes, error: cst.ParserSyntaxError) -> str:
 
 def render(source: Source, module: cst.Module) -> bytes:
     """The file's bytes for a rewritten module."""
-    return source.bom + module.code.encode(module.encoding)
+    return source.bom + code_of(module, module).encode(module.encoding)
 
 
 def imported_modules(data: bytes) -> frozenset[str] | None:

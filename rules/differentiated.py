@@ -8,7 +8,6 @@ import libcst as cst
 
 from ..rewriter.context import FileContext
 from ..rewriter.infer import Inference
-from ..rewriter.nodes import walk
 from .optimizer_models import own_nodes
 
 
@@ -35,12 +34,13 @@ def _differentiated_names(inference: Inference) -> frozenset[str]:
         return known
     functions: dict[str, list[cst.FunctionDef]] = {}
     pending: set[str] = set()
-    for module in inference.modules.values():
-        for node in walk(module):
-            if isinstance(node, cst.FunctionDef):
-                functions.setdefault(node.name.value, []).append(node)
-            if isinstance(node, (cst.IndentedBlock, cst.Module)):
-                pending |= _called_before_backward(node)
+    for file, module in inference.modules.items():
+        nodes = inference.nodes(file)
+        for function in nodes.of(cst.FunctionDef):
+            functions.setdefault(function.name.value, []).append(function)
+        if any(name.value == "backward" for name in nodes.of(cst.Name)):
+            for block in (module, *nodes.of(cst.IndentedBlock)):
+                pending |= _called_before_backward(block)
     pending |= set(inference.framework.forward_methods)
     reached: set[str] = set()
     while pending:
@@ -73,7 +73,7 @@ def _called_before_backward(block: cst.IndentedBlock | cst.Module) -> set[str]:
 def _called(node: cst.CSTNode) -> Iterator[str]:
     """The last parts of the names of all functions called below a node, calls without gradients left out."""
     for part in (node, *own_nodes(node)):
-        if isinstance(part, cst.Call):
+        if type(part) is cst.Call:
             if isinstance(part.func, cst.Name):
                 yield part.func.value
             elif isinstance(part.func, cst.Attribute):

@@ -36,12 +36,15 @@ def is_optimizer(value: Type) -> bool:
 
 def own_nodes(body: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """All nodes that run in the same function: nested functions and classes are yielded but not entered."""
-    stack = list(children(body))[::-1]
+    stack = children(body)
+    stack.reverse()
     while stack:
         node = stack.pop()
         yield node
-        if not isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
-            stack.extend(list(children(node))[::-1])
+        if type(node) not in (cst.FunctionDef, cst.ClassDef, cst.Lambda):
+            inner = children(node)
+            inner.reverse()
+            stack.extend(inner)
 
 
 def scopes(file: str, module: cst.Module) -> Iterator[Scope]:

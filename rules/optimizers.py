@@ -250,10 +250,9 @@ def rates_change(inference: Inference) -> bool:
     known = inference.__dict__.get("_rates_change")
     if known is None:
         known = inference.__dict__["_rates_change"] = any(
-            (isinstance(node, cst.Attribute) and node.attr.value in ("param_groups", "lr_scheduler"))
-            or (isinstance(node, cst.Name) and node.value == "lr_scheduler")
-            for module in inference.modules.values()
-            for node in walk(module)
+            any(node.attr.value in ("param_groups", "lr_scheduler") for node in nodes.of(cst.Attribute))
+            or any(node.value == "lr_scheduler" for node in nodes.of(cst.Name))
+            for nodes in map(inference.nodes, inference.modules)
         )
     return bool(known)
 

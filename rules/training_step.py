@@ -64,7 +64,7 @@ def _plan(context: FileContext, stack: Sequence[cst.CSTNode]) -> TrainingPlan | 
     plans: dict[cst.CSTNode | None, TrainingPlan | None] = context.state.setdefault("training_step", {})
     if "telling" not in context.state:
         context.state["telling"] = any(
-            isinstance(node, cst.Attribute) and node.attr.value in _TELLING for node in walk(context.module)
+            node.attr.value in _TELLING for node in context.inference.nodes(context.scope.file).of(cst.Attribute)
         )
     if not context.state["telling"]:
         return None
