@@ -10,6 +10,11 @@ from .nodes import walk
 
 #: Attributes read rather than called that only arrays of any framework have.
 _ARRAY_FACTS = frozenset({"shape", "ndim", "dtype"})
+#: Attributes of containers and strings that no array has.
+_OTHER_ATTRIBUTES = frozenset(
+    """append extend insert items keys get update setdefault popitem startswith endswith lower upper strip format
+    join""".split()
+)
 _BUILTIN_ATTRIBUTES = frozenset(
     name for kind in (str, bytes, list, dict, set, tuple, int, float, complex) for name in dir(kind)
 )
@@ -65,9 +70,10 @@ class ArrayEvidence:
                 attribute = node.attr.value
                 if attribute in self.unique_attributes or (shared and attribute in _ARRAY_FACTS):
                     note(node.value, True)
-                elif attribute in ("items", "keys", "append", "startswith", "lower", "get", "update", "endswith"):
+                elif attribute in _OTHER_ATTRIBUTES:
                     note(node.value, False)
             elif isinstance(node, cst.Call):
+                note(node.func, False)  # arrays are not called
                 if isinstance(node.func, cst.Attribute) and self._is_array_call(node, node.func.attr.value, shared):
                     note(node.func.value, True)
                 if node.args and not node.args[0].star and array_function(node.func):

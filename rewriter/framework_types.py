@@ -260,6 +260,10 @@ class FrameworkTypes:
             first = arguments[0] if arguments else UNKNOWN
             first = item_type(first) if isinstance(first, (Sequence, Tuple)) else first
             return ARRAY if isinstance(first, Unknown) else without_storage(first)
+        known = self._results.get(f"{path}()")
+        if known is not None:  # Functions for any framework's arrays, given nobody else's.
+            foreign = any(isinstance(item_type(a) if isinstance(a, Sequence) else a, Foreign) for a in arguments)
+            return UNKNOWN if foreign else parse_type(known)
         if path in _STANDARD_RESULTS:
             return _STANDARD_RESULTS[path]
         root = path.partition(".")[0]

@@ -111,7 +111,8 @@ class _Removal(cst.CSTTransformer):
         if not body:
             return updated_node.with_changes(body=[cst.SimpleStatementLine([cst.Pass()])])
         first = body[0]
-        if len(body) < len(original_node.body) and not original_node.body[0].leading_lines and first.leading_lines:  # type: ignore[attr-defined]
+        above = original_node.body[0].leading_lines  # type: ignore[attr-defined]
+        if len(body) < len(original_node.body) and not (above and above[0].comment is None):
             lines = list(first.leading_lines)  # type: ignore[attr-defined]
             while lines and lines[0].comment is None:
                 lines.pop(0)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+REFUSED = ("torch", "tensorflow")
 STUBBED = ("torchvision", "torchvision.transforms")
 
 
@@ -37,7 +38,7 @@ class Refused:
 def main(side: str, packages: str, cases: str, folder: str) -> None:
     """Run the cases one after the other; a failure is that case's result."""
     if side == "jax":
-        sys.meta_path.insert(0, Refused("torch", "tensorflow"))
+        sys.meta_path.insert(0, Refused(*REFUSED))  # type: ignore[arg-type]
     sys.path.insert(0, packages)
     for name in STUBBED:
         sys.modules[name] = types.ModuleType(name)
@@ -54,7 +55,9 @@ def main(side: str, packages: str, cases: str, folder: str) -> None:
 
 
 def run(adapter: Any, case: Mapping[str, Any], folder: Path) -> dict[str, np.ndarray]:
-    """Outputs and gradients of one case; on the torch side with the weights and inputs that the other side takes."""
+    """Outputs and gradients of one case; on the torch side with the weights that the other side takes."""
+    if adapter.name == "torch":
+        adapter.manual_seed(0)
     noise = importlib.import_module("ivy_convert.verify.noise")
     module = build(case["model"], adapter)
     result: dict[str, np.ndarray] = {}
@@ -79,9 +82,11 @@ def run(adapter: Any, case: Mapping[str, Any], folder: Path) -> dict[str, np.nda
             values[index] = value
         stream.restart()
         target = functools.reduce(getattr, filter(None, case["method"].split(".")), live)
+        named = {spec["keyword"]: value for spec, value in zip(case["inputs"], values) if "keyword" in spec}
+        given = [value for spec, value in zip(case["inputs"], values) if "keyword" not in spec]
         with adapter.noise(stream):
-            found = [leaf for leaf in leaves(target(*values, **case["keywords"])) if adapter.is_float(leaf)]
-        return found
+            result = target(*given, **named, **case["keywords"])
+        return [leaf for leaf in leaves(result) if adapter.is_float(leaf)]
 
     def weights(index: int, shape: tuple[int, ...]) -> np.ndarray:
         return noise.fixed_normal(index, shape).astype(np.float32)
@@ -117,7 +122,7 @@ def evaluate(
     @jax.jit
     def compute(parameters: Any, rest: Any, inputs: list[Any]) -> Any:
         def objective(parameters: Any, inputs: list[Any]) -> Any:
-            outputs = program(nnx.merge(graph, parameters, rest), inputs)
+            outputs = program(nnx.merge(graph, parameters, rest, copy=True), inputs)
             return sum(jnp.sum(out * weights(index, out.shape)) for index, out in enumerate(outputs)), outputs
 
         gradients, outputs = jax.grad(objective, argnums=(0, 1), has_aux=True)(parameters, inputs)
