@@ -100,8 +100,14 @@ def closed_like(call: cst.Call, arguments: Sequence[cst.Arg]) -> list[cst.Arg]:
     """What is left of a call's arguments; what stood before the closing parenthesis stays there."""
     result = list(arguments)
     if result and call.args:
-        last = call.args[-1]
-        result[-1] = result[-1].with_changes(comma=last.comma, whitespace_after_arg=last.whitespace_after_arg)
+        last, comma = call.args[-1], call.args[-1].comma
+        own = result[-1].comma.whitespace_after if isinstance(result[-1].comma, cst.Comma) else None
+        if isinstance(own, cst.ParenthesizedWhitespace) and own.first_line.comment is not None:
+            closing = comma.whitespace_after if isinstance(comma, cst.Comma) else last.whitespace_after_arg
+            after = own.with_changes(last_line=getattr(closing, "last_line", own.last_line), empty_lines=[],
+                                     indent=getattr(closing, "indent", own.indent))  # fmt: skip
+            comma = cst.Comma(whitespace_after=after)
+        result[-1] = result[-1].with_changes(comma=comma, whitespace_after_arg=last.whitespace_after_arg)
     return result
 
 

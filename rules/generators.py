@@ -55,9 +55,10 @@ class StateUse:
 
 @dataclass(frozen=True)
 class SeededBelow:
-    """`g = torch.Generator()` directly above `g.manual_seed(seed)`."""
+    """`g = torch.Generator()` directly above `g.manual_seed(seed)`; `trailing` ends the line that is left."""
 
     seed: cst.BaseExpression
+    trailing: cst.TrailingWhitespace
 
 
 def read_call(node: cst.Call, context: FileContext) -> NewGenerator | Reseeding | StateUse | Refusal | None:
@@ -89,7 +90,9 @@ def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
         case NewGenerator(seed=seed):
             return context.expression("flax.nnx.Rngs({seed})", seed=context.rewrite(seed))
         case Reseeding(generator=None, seed=seed):
-            return context.expression("helpers.seeded_stream({seed})", seed=context.rewrite(seed))
+            is_statement = isinstance(context.stack[-2] if len(context.stack) > 1 else None, cst.Expr)
+            helper = "manual_seed" if is_statement else "seeded_stream"
+            return context.expression(f"helpers.{helper}({{seed}})", seed=context.rewrite(seed))
         case Reseeding(generator=generator, seed=seed):
             generator, seed = context.rewrite(generator), context.rewrite(seed)
             return context.expression("helpers.reseed({generator}, {seed})", generator=generator, seed=seed)
@@ -111,8 +114,11 @@ def read_statement(node: cst.SimpleStatementLine, context: FileContext) -> Seede
     seed = _seed_of(below[0], target) if below else None
     if seed is None:
         return None
+    ends = [line.trailing_whitespace for line in (node, below[0]) if line.trailing_whitespace.comment is not None]
+    if len(ends) == 2:
+        return None
     context.state.setdefault(_MERGED, set()).add(below[0])
-    return SeededBelow(seed)
+    return SeededBelow(seed, ends[0] if ends else node.trailing_whitespace)
 
 
 def _made_here(node: cst.SimpleStatementLine, context: FileContext) -> str | None:
@@ -144,7 +150,8 @@ def write_statement(
     context.converted(assign.value, op="NewGenerator", api=_CLASS, rule="generators")
     made = context.expression("flax.nnx.Rngs({seed})", seed=context.rewrite(construct.seed))
     target = assign.targets[0].with_changes(target=context.rewrite(assign.targets[0].target))
-    return node.with_changes(body=[assign.with_changes(targets=[target], value=made)])
+    body = [assign.with_changes(targets=[target], value=made)]
+    return node.with_changes(body=body, trailing_whitespace=construct.trailing)
 
 
 RULES = (

@@ -53,7 +53,7 @@ def test_refusals(tmp_path):
     (tmp_path / "pickled").write_bytes(pickle.dumps({"a": 1}))
     np.savez(tmp_path / "other.npz", a=np.ones(2))
     for name in ("pickled", "other.npz"):
-        with pytest.raises(ValueError, match=r"not written by save|pickled"):
+        with pytest.raises(ValueError, match="not written by save"):
             checkpoint.load(tmp_path / name)
 
 

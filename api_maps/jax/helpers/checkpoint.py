@@ -45,12 +45,13 @@ def load(path: Any) -> Any:
     """What `save` wrote to a path or a binary file; ValueError if something else did."""
     problem = f"{path} was not written by save(); convert checkpoints of torch with `ivy-convert weights`"
     try:
-        with np.load(path, allow_pickle=False) as content:
-            if STRUCTURE not in content:
-                raise ValueError(problem)
-            return decoded(json.loads(str(content[STRUCTURE])), content)
-    except (zipfile.BadZipFile, AttributeError, TypeError) as error:
+        content = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:  # ValueError: a pickle, as torch wrote before 1.6.
         raise ValueError(problem) from error
+    if not isinstance(content, np.lib.npyio.NpzFile) or STRUCTURE not in content:
+        raise ValueError(problem)
+    with content:
+        return decoded(json.loads(str(content[STRUCTURE])), content)
 
 
 def encoded(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
