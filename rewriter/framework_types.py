@@ -57,6 +57,7 @@ class FrameworkTypes:
         self.array_tests = frozenset(fact("array_tests", default=()))
         self.evidence_keywords = frozenset(fact("evidence_keywords", default=()))
         self.batch_loaders = frozenset(fact("batch_loaders", default=()))
+        self.data_sets: AbstractMapping[str, str] = fact("data_sets", default={})
         self._module_bases = frozenset(fact("module_class", "bases", default=()))
         self.plain_module_bases = self._module_bases
         self.registrations: AbstractMapping[str, str] = fact("registrations", default={})

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 import libcst as cst
 
 from .annotations import annotation_type
+from .batches import batch_type, data_set_type
 from .evidence import ArrayEvidence, all_parameters
-from .handing_on import handed_on
 from .framework_types import FrameworkTypes
+from .handing_on import handed_on
 from .infer_expressions import Environment, ExpressionEvaluator
 from .infer_statements import StatementWalker
 from .lattice import (
@@ -25,17 +26,14 @@ from .lattice import (
     Array,
     Callback,
     Either,
-    Foreign,
     Instance,
     Mapping,
     Method,
     Partial,
     Reference,
-    Scalar,
     Sequence,
     Tuple,
     Type,
-    Unknown,
     join,
     join_all,
     without_storage,
@@ -511,30 +509,12 @@ class Inference:
         if container is not None:
             return container
         if path in self.framework.batch_loaders:
-            return Sequence(self._batch_type(call, evaluator), "iterator")
+            return Sequence(batch_type(self, call, evaluator), "iterator")
+        if path in self.framework.data_sets:
+            return data_set_type(self, self.framework.data_sets[path], arguments)
         if isinstance(bound, BoundOp):
             return evaluator.result_type(bound)
         return self.framework.call_result(path)
-
-    def _batch_type(self, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
-        """What iterating over a loader of batches gives: the collated form of the data set's items."""
-        by_name = {a.keyword.value: a.value for a in call.args if a.keyword is not None}
-        collate = by_name.get("collate_fn")
-        if collate is not None:
-            function = evaluator.types.get(collate, UNKNOWN)
-            if isinstance(function, Callback):
-                return function.result
-            if isinstance(function, Reference):
-                definition = self.repository.resolve(function.path)
-                if definition is not None and isinstance(definition.node, cst.FunctionDef):
-                    return self.function_result(definition)
-            return UNKNOWN
-        dataset = by_name.get("dataset", call.args[0].value if call.args and not call.args[0].star else None)
-        value = evaluator.types.get(dataset, UNKNOWN) if dataset is not None else UNKNOWN
-        if isinstance(value, Instance):
-            found = self.method(value.path, "__getitem__")
-            return _collated(self.function_result(found[1])) if found is not None else UNKNOWN
-        return _collated(value.item) if isinstance(value, Sequence) else UNKNOWN
 
     def is_direct(self, scope: FileScope, function: cst.BaseExpression) -> bool:
         """Whether an expression names an imported object itself, and is not a variable that holds it."""
@@ -713,24 +693,6 @@ class Inference:
     def is_array_test(self, path: str) -> bool:
         """Whether a function tells arrays from other values, such as `is_tensor`."""
         return path in self.framework.array_tests
-
-
-def _collated(item: Type) -> Type:
-    """The batch that items of a type are stacked into: numbers and arrays become arrays, tuples stay tuples."""
-    match item:
-        case Scalar(kind="str") | Unknown():
-            return UNKNOWN
-        case Scalar(kind=kind):
-            return Array(kind if kind in ("int", "float", "bool") else None)
-        case Array(dtype=dtype):
-            return Array(dtype)
-        case Foreign():
-            return ARRAY
-        case Tuple(items=items):
-            return Tuple(tuple(_collated(part) for part in items))
-        case Mapping(value=value):
-            return Mapping(_collated(value))
-    return UNKNOWN
 
 
 def _decorator_name(decorator: cst.Decorator) -> str:
