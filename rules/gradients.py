@@ -9,7 +9,7 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import UNKNOWN, Array, Scalar, Type
+from ..rewriter.lattice import ARRAY, UNKNOWN, Array, Scalar, Type
 from ..rewriter.lattice import Sequence as SequenceType
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
@@ -162,15 +162,18 @@ def _constants(context: FileContext, body: cst.BaseSuite) -> list[Any]:
             names[name] = None
     for name in names:
         if not _never_array(_type_of_name(context, body, name)):
-            stopped = stop_gradient(context, cst.Name(name))
+            stopped = stop_gradient(context, cst.Name(name), _type_of_name(context, body, name))
             lines += context.statements("{name} = {stopped}", name=cst.Name(name), stopped=stopped)
     return lines
 
 
-def stop_gradient(context: FileContext, array: Any) -> Any:
-    """The array as a constant, in the target's words."""
-    function = {"jax": "jax.lax.stop_gradient", "tensorflow": "tensorflow.stop_gradient"}[context.target.name]
-    return context.expression(f"{function}({{array}})", array=_bare(array))
+def stop_gradient(context: FileContext, array: Any, known: Type = ARRAY) -> Any:
+    """The array, or every array in a value of unknown type, as a constant in the target's words."""
+    if context.target.name == "jax":
+        return context.expression("jax.lax.stop_gradient({array})", array=_bare(array))
+    if isinstance(known, Array):
+        return context.expression("tensorflow.stop_gradient({array})", array=_bare(array))
+    return context.expression("tensorflow.nest.map_structure(tensorflow.stop_gradient, {array})", array=_bare(array))
 
 
 def _type_of_name(context: FileContext, body: cst.CSTNode, name: str) -> Type:
@@ -213,7 +216,7 @@ def read_return(node: cst.Return, context: FileContext) -> Detached | None:
 
 def write_return(construct: Detached, node: cst.Return, context: FileContext) -> Any:
     """`return jax.lax.stop_gradient(value)`."""
-    value = stop_gradient(context, context.rewrite(construct.array))
+    value = stop_gradient(context, context.rewrite(construct.array), context.type_of(construct.array))
     return node.with_changes(value=value)
 
 

@@ -184,7 +184,9 @@ def read_stream_call(node: cst.Call, context: FileContext) -> StreamUse | None:
 def write_stream_call(construct: StreamUse, node: cst.Call, context: FileContext) -> Any:
     """The call without the stream."""
     context.converted(node, op="random_stream", rule="module_class")
-    return without_argument(context.rewrite_children(node), "rngs")
+    kept = without_argument(node, "rngs")
+    function = context.rewrite(node.func)
+    return kept.with_changes(func=function, args=[context.rewrite(argument) for argument in kept.args])
 
 
 def read_stream_statement(node: cst.SimpleStatementLine, context: FileContext) -> StreamUse | None:
