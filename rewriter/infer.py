@@ -368,7 +368,7 @@ class Inference:
             if declared not in (UNKNOWN, NONE):
                 return declared
         if node not in self._generators:
-            self._generators[node] = any(isinstance(part, cst.Yield) for part in walk(node.body))
+            self._generators[node] = any(type(part) is cst.Yield for part in walk(node.body))
         return without_storage(walker.result(self._generators[node]))
 
     def _bind_parameters(self, walker: _Walker, node: cst.FunctionDef, definition: Definition) -> None:

@@ -79,6 +79,9 @@ def drop_unused(context: FileContext, module: cst.Module) -> cst.Module:
 class _Unused(cst.CSTTransformer):
     """Removes `device = jax.devices()[0]`, alone or as part of a tuple, where the function never reads the name."""
 
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
+        return False  # No function is defined in there, and going through every expression is slow.
+
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
         names = {name for node in walk(updated_node.body) if isinstance(node, cst.Assign) for name in _device_names(node)}
         if not names:
@@ -94,6 +97,9 @@ class _Removal(cst.CSTTransformer):
 
     def __init__(self, names: set[str]) -> None:
         self.names = names
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
+        return False
 
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine

@@ -132,7 +132,7 @@ def _self_assignment(node: cst.Assign, context: FileContext) -> DroppedStatement
     target = node.targets[0].target
     if not isinstance(target, (cst.Name, cst.Tuple, cst.Attribute)) or target.deep_equals(node.value):
         return None
-    if not any(isinstance(part, cst.Call) for part in walk(node.value)):
+    if not any(type(part) is cst.Call for part in walk(node.value)):
         return None
     written = context.rewrite(node.value)
     return DroppedStatement("Tensor.to") if _same(target, written) else None
