@@ -22,6 +22,8 @@ from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp, Refusal
 from ..rewriter.rule import Rule
 from ..rewriter.tables import CONTEXT, SpellingParameter
+from ..rewriter.write import is_cheap
+from .process_draws import calls_process_draws
 
 NAME = "rngs"
 
@@ -35,10 +37,14 @@ class Construction:
 
 @dataclass(frozen=True)
 class Seeding:
-    """The seed of the process's generator is set. `is_local`: the draws and modules that follow are in this scope."""
+    """The seed of the process's generator is set.
+
+    is_local: the draws and modules that follow are in this scope. is_shared: functions that it calls draw too.
+    """
 
     seed: cst.BaseExpression
     is_local: bool
+    is_shared: bool
 
 
 def is_seeding(context: FileContext, node: cst.CSTNode) -> bool:
@@ -346,7 +352,9 @@ def read_seeding(node: cst.SimpleStatementLine, context: FileContext) -> Seeding
     assert isinstance(call, cst.Call)
     function = context.enclosing(cst.FunctionDef)
     local = seeds_here(context, function.body) if function is not None else True
-    return Seeding(call.args[0].value if call.args else cst.Integer("0"), local)
+    body = function.body if function is not None else context.module
+    shared = local and calls_process_draws(context, body)
+    return Seeding(call.args[0].value if call.args else cst.Integer("0"), local, shared)
 
 
 def write_seeding(construct: Seeding, node: cst.SimpleStatementLine, context: FileContext) -> Any:
@@ -359,8 +367,13 @@ def write_seeding(construct: Seeding, node: cst.SimpleStatementLine, context: Fi
         return cst.RemovalSentinel.REMOVE
     seed = context.rewrite(construct.seed)
     template = "rngs = flax.nnx.Rngs({seed})" if construct.is_local else "helpers.manual_seed({seed})"
-    (statement,) = context.statements(template, seed=seed)
-    return statement.with_changes(leading_lines=node.leading_lines, trailing_whitespace=node.trailing_whitespace)
+    if construct.is_shared:
+        once = "{seed}" if is_cheap(construct.seed) else "helpers.initial_seed()"
+        template = "helpers.manual_seed({seed})\nrngs = flax.nnx.Rngs(" + once + ")"
+    statements = context.statements(template, seed=seed)
+    statements[0] = statements[0].with_changes(leading_lines=node.leading_lines)
+    statements[-1] = statements[-1].with_changes(trailing_whitespace=node.trailing_whitespace)
+    return statements[0] if len(statements) == 1 else cst.FlattenSentinel(statements)
 
 
 def read_factory(node: cst.FunctionDef, context: FileContext) -> Construction | None:

@@ -37,6 +37,8 @@ def test_the_process_stream_serves_where_there_is_none():
     process_stream.manual_seed(1)
     first = numbers(None)
     stream = generators.seeded_stream(1)
+    assert not set(first) & set(numbers(nnx.Rngs(1), 6))
+    stream = generators.seeded_stream(1)
     assert numbers(stream) == first and generators.initial_seed() == 1
     assert generators.initial_seed(nnx.Rngs(9)) == 9
     assert generators.numpy_random(nnx.Rngs(2)).random() == generators.numpy_random(nnx.Rngs(2)).random()

@@ -145,6 +145,26 @@ def start(seed=None):
     assert not np.array_equal(noise, other)
 
 
+def test_a_seed_reaches_the_functions_that_are_called() -> None:
+    code = """
+import torch
+from torch import nn
+
+def noise(n):
+    return torch.randn(n, 3)
+
+def start(seed):
+    torch.manual_seed(seed)  # everything below
+    return nn.Linear(3, 3).weight, noise(3), torch.randn(3, 3), noise(3)
+"""
+    start = converted(code, allow_review=True)[0]["start"]
+    first, again, other = start(1), start(1), start(2)
+    for drawn, same, different in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(drawn, same)
+        assert not np.array_equal(drawn, different)
+    assert len({float(np.asarray(drawn).sum()) for drawn in first}) == 4
+
+
 TRAINING = """
 import torch
 from torch import nn

@@ -7,7 +7,10 @@ from flax import nnx
 
 
 class ProcessStream:
-    """A seed and a count of the keys drawn since. It lives outside JAX: a jitted function would draw only once."""
+    """A seed and a count of the keys drawn since. It lives outside JAX: a jitted function would draw only once.
+
+    Its keys differ from those of an `nnx.Rngs` with the same seed, which counts from 0.
+    """
 
     def __init__(self, seed: int = 0):
         self.restart(seed)
@@ -18,7 +21,7 @@ class ProcessStream:
 
     def __call__(self) -> jax.Array:
         self.count += 1
-        return jax.random.fold_in(self.key, self.count)
+        return jax.random.fold_in(self.key, 2**31 + self.count)
 
 
 process_stream = ProcessStream()
