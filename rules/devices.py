@@ -8,9 +8,10 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import UNKNOWN, Device
+from ..rewriter.lattice import UNKNOWN, Device, DType, Method, Unknown
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
+from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 
 _EXPRESSIONS = {
@@ -53,6 +54,43 @@ class UnknownMove:
     """A move to a device of something whose type is not known: whatever it is, only its place would change."""
 
     moved: cst.BaseExpression
+
+
+@dataclass(frozen=True)
+class UnknownCast:
+    """`value.to(device, dtype=...)` of a value that takes part in arithmetic and so is an array."""
+
+    array: cst.BaseExpression
+    dtype: cst.BaseExpression
+
+
+def read_cast(node: cst.Call, context: FileContext) -> UnknownCast | Refusal | None:
+    """`.to(...)` with an element type where nothing is known of the receiver: a module or an array."""
+    function = node.func
+    if not isinstance(function, cst.Attribute) or function.attr.value != "to":
+        return None
+    receiver = context.type_of(function.value)
+    if not isinstance(receiver, (Unknown, Method)) or context.inference.defines_method("to"):
+        return None
+    given = {argument.keyword.value: argument.value for argument in node.args if argument.keyword is not None}
+    plain = [argument.value for argument in node.args if argument.keyword is None and not argument.star]
+    dtype = given.get("dtype") or next((value for value in plain if isinstance(context.type_of(value), DType)), None)
+    if dtype is None:
+        return None
+    parent = context.stack[-2] if len(context.stack) > 1 else None
+    if isinstance(parent, (cst.BinaryOperation, cst.AugAssign, cst.Comparison)):
+        return UnknownCast(function.value, dtype)
+    name = cst.Module([]).code_for_node(function.value)
+    reason = f"if {name} is an array, .to() means something else in {context.target.name}; annotate its type so that it can be converted"
+    return Refusal(reason, node, "Tensor.to")
+
+
+def write_cast(construct: UnknownCast, node: cst.Call, context: FileContext) -> cst.BaseExpression:
+    """`value.astype(dtype)`."""
+    context.converted(node, op="astype", api="Tensor.to", rule="devices")
+    result: cst.BaseExpression = context.expression(
+        "{array}.astype({dtype})", array=context.rewrite(construct.array), dtype=context.rewrite(construct.dtype))  # fmt: skip
+    return result
 
 
 def read_move(node: cst.Call, context: FileContext) -> UnknownMove | None:
@@ -153,6 +191,7 @@ def write_statement(construct: DroppedStatement, node: cst.SimpleStatementLine, 
 
 
 RULES = (
+    Rule("device_cast", (cst.Call,), {"torch": read_cast}, {"jax": write_cast}, order=30),
     Rule("device_move", (cst.Call,), {"torch": read_move}, {"jax": write_move}, order=30),
     Rule("device_question", (cst.Call,), {"torch": read_question}, {"jax": write_question}, order=30),
     Rule("device_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=30),

@@ -26,6 +26,11 @@ _PRECISION = {
     "torch.cuda.amp.autocast": 0, "torch.cpu.amp.autocast": 0, "torch.autocast": 2, "torch.amp.autocast": 2,
     "torch.amp.autocast_mode.autocast": 2,
 }  # fmt: skip
+#: Regions that choose kernels, or watch: no number depends on them.
+_INDIFFERENT = frozenset(
+    """torch.nn.attention.sdpa_kernel torch.backends.cuda.sdp_kernel torch.autograd.detect_anomaly
+    torch.autograd.set_detect_anomaly torch.profiler.record_function torch.autograd.profiler.record_function""".split()
+)
 _SCALING = "loss scaling for float16 training; train in bfloat16 or float32, where it is not needed"
 _REFUSED = {
     "torch.autograd.grad": "it differentiates values that exist already; write the function and use jax.grad",
@@ -82,6 +87,8 @@ def _mode(context: FileContext, node: cst.BaseExpression) -> tuple[str, bool] | 
         return path, False
     if path in _SWITCHES and isinstance(node, cst.Call) and node.args:
         return path, literal(node.args[0].value) is not True
+    if path in _INDIFFERENT and isinstance(node, cst.Call):
+        return path, False
     if path in _PRECISION and isinstance(node, cst.Call) and _is_disabled(node, _PRECISION[path]):
         return path, False
     return None

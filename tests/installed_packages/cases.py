@@ -14,7 +14,8 @@ class Case:
     inputs: `floats(...)`, `integers(high, ...)` or `mask(...)`, by position or under their "keyword"; then `keywords`.
     training: in training mode, dropout 0. method: what is called, the model itself if empty.
     compiled: the JAX side runs under `jax.jit`. quick: belongs to the everyday tests.
-    forward, backward: tolerance relative to the largest magnitude of the compared array.
+    forward, backward: tolerance relative to the largest magnitude of the compared array; wider where layer norms of
+    almost constant inputs magnify rounding (in double precision those agree to 1e-12).
     """
 
     name: str
@@ -118,7 +119,7 @@ VIT_CASES = (
     vit("max_vit_registers", "max_vit_with_registers.MaxViT", (floats(1, 3, 32, 32),), {"num_classes": 5,
         "dim_conv_stem": 8, "dim": 16, "dim_head": 8, "depth": [1, 1], "window_size": 4}),
     vit("nest", "nest.NesT", arguments={"image_size": 32, "patch_size": 4, "num_classes": 5, "dim": 8, "heads": 2,
-        "num_hierarchies": 2, "block_repeats": [1, 1], "dim_head": 8, "mlp_mult": 2}),
+        "num_hierarchies": 2, "block_repeats": [1, 1], "dim_head": 8, "mlp_mult": 2}, backward=1e-3),
     vit("mobile_vit", "mobile_vit.MobileViT", (floats(1, 3, 64, 64),), {"image_size": [64, 64],
         "dims": [12, 16, 20], "channels": [4, 4, 8, 8, 12, 12, 16, 16, 20, 20, 24], "num_classes": 5,
         "depths": [1, 1, 1]}),
@@ -154,7 +155,8 @@ VIT_CASES = (
     vit("decorr", "vit_with_decorr.ViT"),
     vit("vit_5", "vit_5.ViT"),
     vit("jet_vit", "jet_vit.JetViT", arguments={**PATCHES, "window_size": 2}),
-    vit("jumbo_vit", "jumbo_vit.JumboViT", arguments=_without(PATCHES, "mlp_dim") | {"mlp_dim": 40, "jumbo_cls_k": 2}),
+    vit("jumbo_vit", "jumbo_vit.JumboViT", arguments=_without(PATCHES, "mlp_dim") | {"mlp_dim": 40, "jumbo_cls_k": 2},
+        forward=1e-4, backward=2e-3),
     vit("looped_vit", "looped_vit.LoopedViT", arguments={**_without(PATCHES, "depth"), "pre_loop_depth": 1,
         "num_looped_blocks": 1, "post_loop_depth": 1, "loop_depth": 2}),
     vit("ats_vit", "ats_vit.ViT", arguments={**PATCHES, "max_tokens_per_depth": [8, 4]}, compiled=False),

@@ -1,0 +1,53 @@
+"""Arrays that a module owns, where JAX asks for the array itself and not for the variable that holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import libcst as cst
+
+from ..rewriter.context import FileContext
+from ..rewriter.lattice import Array
+from ..rewriter.read import BoundOp
+from ..rewriter.rule import Rule
+
+#: Functions that do not take variables: their target paths begin so.
+_STRICT = ("jax.lax.", "jax.nn.sigmoid", "jax.random.")
+_LENIENT = ("jax.lax.stop_gradient",)
+
+
+@dataclass(frozen=True)
+class VariableRead:
+    """A module's array as an index, or as an argument of a function that takes nothing else than arrays."""
+
+
+def read_variable(node: cst.BaseExpression, context: FileContext) -> VariableRead | None:
+    """`table[self.index]`, `jax.lax.top_k(self.scores, 3)`."""
+    value = context.type_of(node)
+    if not isinstance(value, Array) or not value.storage or len(context.stack) < 2:
+        return None
+    parent = context.stack[-2]
+    if isinstance(parent, cst.Attribute) and parent.value is node and len(context.stack) > 2:
+        parent = context.stack[-3]
+    return VariableRead() if isinstance(parent, cst.Index) or _is_strict(parent, context) else None
+
+
+def _is_strict(node: cst.CSTNode, context: FileContext) -> bool:
+    """Whether a call becomes one of a function that does not take variables."""
+    bound = context.bound(node)
+    if not isinstance(bound, BoundOp):
+        return False
+    rows = context.tables.writers(context.target.name, bound.op.name)
+    return any(row.path.startswith(_STRICT) and not row.path.startswith(_LENIENT) for row in rows)
+
+
+def write_variable(construct: VariableRead, node: cst.BaseExpression, context: FileContext) -> cst.BaseExpression:
+    """`table[self.index[...]]`."""
+    context.converted(node, op="variable", rule="variable_reads")
+    result: cst.BaseExpression = context.expression("{value}[...]", value=context.rewrite_children(node))
+    return result
+
+
+RULES = (
+    Rule("variable_reads", (cst.Name, cst.Attribute), {"torch": read_variable}, {"jax": write_variable}, order=60),
+)
