@@ -245,13 +245,20 @@ def _betas(value: cst.BaseExpression) -> list[cst.Arg] | None:
     return [keyword_argument("b1", first), keyword_argument("b2", second)]
 
 
+#: Names of schedules, which code converted before imports from its helpers.
+_SCHEDULES = frozenset(
+    """StepLR MultiStepLR ExponentialLR CosineAnnealingLR LambdaLR MultiplicativeLR OneCycleLR CyclicLR ReduceLROnPlateau
+    CosineAnnealingWarmRestarts LinearLR ConstantLR PolynomialLR SequentialLR ChainedScheduler""".split()
+)
+
+
 def rates_change(inference: Inference) -> bool:
     """Whether the repository schedules learning rates or touches parameter groups."""
     known = inference.__dict__.get("_rates_change")
     if known is None:
         known = inference.__dict__["_rates_change"] = any(
             any(node.attr.value in ("param_groups", "lr_scheduler") for node in nodes.of(cst.Attribute))
-            or any(node.value == "lr_scheduler" for node in nodes.of(cst.Name))
+            or any(node.value == "lr_scheduler" or node.value in _SCHEDULES for node in nodes.of(cst.Name))
             for nodes in map(inference.nodes, inference.modules)
         )
     return bool(known)
