@@ -87,15 +87,15 @@ def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
     match construct:
         case NewGenerator(seed=None):
             return context.expression("flax.nnx.Rngs(0)")
-        case NewGenerator(seed=seed):
+        case NewGenerator(seed=cst.BaseExpression() as seed):
             return context.expression("flax.nnx.Rngs({seed})", seed=context.rewrite(seed))
         case Reseeding(generator=None, seed=seed):
             is_statement = isinstance(context.stack[-2] if len(context.stack) > 1 else None, cst.Expr)
             helper = "manual_seed" if is_statement else "seeded_stream"
             return context.expression(f"helpers.{helper}({{seed}})", seed=context.rewrite(seed))
-        case Reseeding(generator=generator, seed=seed):
-            generator, seed = context.rewrite(generator), context.rewrite(seed)
-            return context.expression("helpers.reseed({generator}, {seed})", generator=generator, seed=seed)
+        case Reseeding(generator=cst.BaseExpression() as generator, seed=seed):
+            nodes = {"generator": context.rewrite(generator), "seed": context.rewrite(seed)}
+            return context.expression("helpers.reseed({generator}, {seed})", **nodes)
     arguments = [context.rewrite(argument) for argument in construct.arguments]
     if construct.generator is not None:
         arguments.append(cst.Arg(context.rewrite(construct.generator)))
