@@ -229,11 +229,16 @@ class JaxAdapter(Adapter):
         graph, parameters, rest = (None, {}, None) if module is None else nnx.split(module, nnx.Param, ...)
 
         def objective(parameters: Any, inputs: list[Any]) -> Any:
-            live = None if graph is None else nnx.merge(graph, parameters, rest)
+            live = None if graph is None else nnx.merge(graph, parameters, rest, copy=True)
             outputs = program(live, inputs)
             return sum(jnp.sum(out * weights(index, out.shape)) for index, out in enumerate(outputs))
 
-        found, inputs = jax.grad(objective, argnums=(0, 1))(parameters, list(arrays))
+        gradient = jax.grad(objective, argnums=(0, 1))
+        try:
+            found, inputs = jax.jit(gradient)(parameters, list(arrays))
+        except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):
+            # A program whose shapes or branches depend on the data runs only as it is.
+            found, inputs = gradient(parameters, list(arrays))
         by_name: dict[str, np.ndarray] = {}
         if graph is not None:
             gradients = nnx.merge(graph, found, rest)
@@ -255,7 +260,7 @@ class JaxAdapter(Adapter):
         optimizer = optax.sgd(rate, momentum=0.9)
 
         def objective(parameters: Any, rest: Any) -> Any:
-            live = nnx.merge(graph, parameters, rest)
+            live = nnx.merge(graph, parameters, rest, copy=True)
             outputs = program(live, list(arrays))
             loss = sum(jnp.mean(jnp.square(out - targets(i, out.shape))) for i, out in enumerate(outputs))
             return loss, nnx.split(live, nnx.Param, ...)[2]
