@@ -15,7 +15,9 @@ from .lattice import (
     Foreign,
     Instance,
     Mapping,
+    Partial,
     RandomKey,
+    Reference,
     Scalar,
     Sequence,
     Tuple,
@@ -185,6 +187,17 @@ class FrameworkTypes:
         if path in self._array_classes:
             return Array(self._array_classes[path] or None)
         return Instance(path) if path.rpartition(".")[2][:1].isupper() else UNKNOWN
+
+    def function_result(self, function: Type) -> Type:
+        """What a function of the framework gives, where its arguments are not at hand."""
+        while isinstance(function, Partial):
+            function = function.function
+        rows = self.framework.by_path.get(function.path, ()) if isinstance(function, Reference) else ()
+        texts = {self.tables.hub[row.op].result for row in rows}
+        if len(texts) != 1 or any(self.tables.hub[row.op].is_layer for row in rows):
+            return UNKNOWN
+        text = texts.pop()
+        return ARRAY if text in ("array", "array[dtype]") else UNKNOWN if text == "same" else parse_type(text)
 
     def layer_result(self, path: str) -> Type:
         """What calling a layer of the framework gives."""

@@ -478,7 +478,8 @@ class Inference:
             case Method(receiver=receiver, name=name):
                 return self._call_method(receiver, name, call, evaluator)
             case Partial(function=function):
-                return self.call(function, call, evaluator)
+                result = self.call(function, call, evaluator)
+                return self.framework.function_result(function) if result == UNKNOWN else result
             case Callback(result=result):
                 return result
             case Instance(path=path):

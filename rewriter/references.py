@@ -50,6 +50,21 @@ def _from_facts(
 
 def _callable(context: FileContext, node: cst.BaseExpression, row: Spelling) -> cst.BaseExpression | Refusal:
     """A function or class as a value: the target's, with defaults that differ bound by `functools.partial`."""
+    chosen = value_spelling(context, row)
+    if isinstance(chosen, str):
+        return Refusal(f"{row.path} as a value: {chosen}", node, row.path)
+    target, bound = chosen
+    function = context.reference(target.path)
+    context.converted(node, op=row.op, api=row.path, rule="reference")
+    if not bound:
+        return function
+    partial = context.imports.bind_from("functools", "partial")
+    arguments = [keyword_argument(name, literal_node(value)) for name, value in bound.items()]
+    return cst.Call(cst.Name(partial), [cst.Arg(function), *arguments])
+
+
+def value_spelling(context: FileContext, row: Spelling) -> tuple[Spelling, dict[str, object]] | str:
+    """The target's spelling for a function as a value, with the defaults to bind; or why there is none."""
     op = context.tables.hub[row.op]
     reason = f"{context.target.name} has no row for {row.op}"
     for target in context.tables.writers(context.target.name, row.op):
@@ -59,17 +74,14 @@ def _callable(context: FileContext, node: cst.BaseExpression, row: Spelling) -> 
             continue
         try:
             bound = _defaults_to_bind(row, target, op.is_layer)
-            function = context.reference(target.path)
+            state = context.snapshot()
+            context.reference(target.path)
+            context.restore(state)
         except (ValueError, KeyError) as error:
             reason = str(error)
             continue
-        context.converted(node, op=row.op, api=row.path, rule="reference")
-        if not bound:
-            return function
-        partial = context.imports.bind_from("functools", "partial")
-        arguments = [keyword_argument(name, literal_node(value)) for name, value in bound.items()]
-        return cst.Call(cst.Name(partial), [cst.Arg(function), *arguments])
-    return Refusal(f"{row.path} as a value: {reason}", node, row.path)
+        return target, bound
+    return reason
 
 
 def _defaults_to_bind(source: Spelling, target: Spelling, is_layer: bool) -> dict[str, object]:
@@ -78,6 +90,8 @@ def _defaults_to_bind(source: Spelling, target: Spelling, is_layer: bool) -> dic
     Raises ValueError when the positional parameters do not correspond.
     """
     bound: dict[str, object] = {}
+    if not is_layer and any(p.hub == CONTEXT and p.default is MISSING for p in target.parameters):
+        raise ValueError(f"{target.path} draws random numbers and needs a key at each call; call it in a function")
     theirs = [p for p in target.parameters if p.passing is not Passing.KEYWORD_ONLY and p.hub not in (CONTEXT, DROP)]
     ours = [p for p in source.parameters if p.passing is not Passing.KEYWORD_ONLY and p.hub not in (DROP, REFUSE)]
     for index, parameter in enumerate(ours):

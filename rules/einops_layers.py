@@ -45,7 +45,7 @@ def write_layer(construct: EinopsLayer, node: cst.BaseExpression, context: FileC
 def read_call(node: cst.Call, context: FileContext) -> EinopsCall | None:
     """`rearrange(self.weight, ...)`: einops asks for the array itself, not for the variable that holds it."""
     path = context.path(node.func)
-    if path is None or path not in context.source.fact("array_functions", default=()):
+    if path is None or not _takes_any_arrays(path, context):
         return None
     owned = []
     for argument in node.args:
@@ -53,6 +53,12 @@ def read_call(node: cst.Call, context: FileContext) -> EinopsCall | None:
         if isinstance(value, Array) and value.storage:
             owned.append(argument)
     return EinopsCall(tuple(owned)) if owned else None
+
+
+def _takes_any_arrays(path: str, context: FileContext) -> bool:
+    """Whether a function of another library takes arrays of any framework, and gives one."""
+    listed = path in context.source.fact("array_functions", default=())
+    return listed or (not context.source.owns(path) and f"{path}()" in context.source.fact("results", default={}))
 
 
 def write_call(construct: EinopsCall, node: cst.Call, context: FileContext) -> cst.Call:

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import Array, Instance, Mapping, NoneType, Sequence, Tuple, Type
+from ..rewriter.lattice import Array, Either, Instance, Mapping, NoneType, Sequence, Tuple, Type
 from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
@@ -128,8 +128,9 @@ def read_attribute(node: cst.Assign, context: FileContext) -> PlainAttribute | N
     value = context.type_of(node.value)
     if isinstance(value, NoneType):
         joined = context.inference.attribute(owner, target.attr.value)
-        later = _holds_data(context, joined) and _assigned_elsewhere(context, node, target.attr.value)
-        return PlainAttribute(node.value, "data") if later else None
+        later = _assigned_elsewhere(context, node, target.attr.value)
+        holds = any(_holds_data(context, known) for known in (joined, *map(context.type_of, later)))
+        return PlainAttribute(node.value, "data") if later and holds else None
     if not _is_plain_container(context, value):
         return None
     if isinstance(value, Sequence) and value.kind == "list":
@@ -143,6 +144,8 @@ def _holds_data(context: FileContext, value: Type) -> bool:
             return True
         case Instance():
             return context.inference.is_module(value)
+        case Either(options=options):
+            return any(_holds_data(context, option) for option in options)
         case Sequence(item=item):
             return value.kind == "modules" or _holds_data(context, item)
         case Mapping(value=item):
@@ -158,20 +161,20 @@ def _is_plain_container(context: FileContext, value: Type) -> bool:
     return isinstance(value, (Sequence, Mapping, Tuple)) and _holds_data(context, value)
 
 
-def _assigned_elsewhere(context: FileContext, node: cst.Assign, name: str) -> bool:
-    """Whether the attribute gets another value after this None: in another method, or later in this one."""
+def _assigned_elsewhere(context: FileContext, node: cst.Assign, name: str) -> list[cst.BaseExpression]:
+    """The other values that the attribute gets: in another method, or in this one but for another branch."""
     owner = context.enclosing(cst.ClassDef)
     function = context.enclosing(cst.FunctionDef)
     if owner is None or function is None:
-        return False
+        return []
     nested = any(isinstance(part, (cst.If, cst.Else)) for part in context.stack[context.stack.index(function) :])
-    for method in owner.body.body:
-        if not isinstance(method, cst.FunctionDef) or (method is function and nested):
-            continue
-        for part in walk(method.body):
-            if isinstance(part, cst.Assign) and part is not node and _assigns(part, name):
-                return True
-    return False
+    return [
+        part.value
+        for method in owner.body.body
+        if isinstance(method, cst.FunctionDef) and not (method is function and nested)
+        for part in walk(method.body)
+        if isinstance(part, cst.Assign) and part is not node and _assigns(part, name)
+    ]
 
 
 def _assigns(node: cst.Assign, name: str) -> bool:

@@ -135,3 +135,13 @@ def scaled_dot_product_attention(
             raise ValueError("scaled_dot_product_attention: dropout_p needs a dropout_key")
         weights = dropout(weights, dropout_p, key=dropout_key)
     return weights.astype(value.dtype) @ value
+
+
+def softmax(x, axis: int, *, dtype=None) -> jax.Array:
+    """Softmax along `axis`, computed in `dtype` if given; for code that hands the function on."""
+    return jax.nn.softmax(jnp.asarray(x, dtype), axis=axis)
+
+
+def log_softmax(x, axis: int, *, dtype=None) -> jax.Array:
+    """The logarithm of the softmax along `axis`, computed in `dtype` if given."""
+    return jax.nn.log_softmax(jnp.asarray(x, dtype), axis=axis)
