@@ -415,6 +415,9 @@ class Inference:
             return conventional if value in (UNKNOWN, STR) and conventional != UNKNOWN else value
         node = definition.node
         assert isinstance(node, cst.FunctionDef)
+        given = self._given_by_decorator(node, name, scope)
+        if given != UNKNOWN:
+            return given
         if node not in self._evidence_cache:
             self._evidence_cache[node] = self.evidence.parameters(
                 node,
@@ -431,6 +434,24 @@ class Inference:
         if self.is_forward(definition) and evident is None and parameter.annotation is None:
             return ARRAY
         return self.framework.conventional(name)
+
+    def _given_by_decorator(self, node: cst.FunctionDef, name: str, scope: FileScope) -> Type:
+        """The values that a test's `parametrize` decorator passes for a parameter."""
+        types = self.files[scope.file].types
+        for decorator in node.decorators:
+            call = decorator.decorator
+            if not (isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) and len(call.args) > 1):
+                continue
+            names = literal(call.args[0].value)
+            if call.func.attr.value != "parametrize" or not isinstance(names, str):
+                continue
+            parts = [part.strip() for part in names.split(",")]
+            item = item_type(types.get(call.args[1].value, UNKNOWN))
+            if parts == [name]:
+                return item
+            if name in parts and isinstance(item, Tuple) and len(item.items) == len(parts):
+                return item.items[parts.index(name)]
+        return UNKNOWN
 
     def _seen_argument(self, definition: Definition, parameter: cst.Param) -> Type:
         """What the calls of a function pass for a parameter; those of the method it overrides count too."""

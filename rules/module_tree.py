@@ -9,7 +9,7 @@ import libcst as cst
 
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import append_argument, keyword_argument, normal_commas
-from ..rewriter.lattice import UNKNOWN, Instance, Type
+from ..rewriter.lattice import UNKNOWN, Instance, Method, Reference, Type
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
 from .module_class import is_super
@@ -80,7 +80,9 @@ def read_call(node: cst.Call, context: FileContext) -> ModuleQuery | ModeSwitch 
     receiver = node.func.value
     value = context.type_of(receiver)
     if not is_module_value(context, receiver, value):
-        if value != UNKNOWN or name not in _TELLING or context.inference.defines_method(name):
+        if value != UNKNOWN or context.inference.defines_method(name):
+            return None
+        if name not in _TELLING and not _applies_function(node, name, context):
             return None
     elif isinstance(value, Instance) and context.inference.method(value.path, name) is not None:
         return None
@@ -93,6 +95,16 @@ def read_call(node: cst.Call, context: FileContext) -> ModuleQuery | ModeSwitch 
     if name in _PLACEMENT or (name == "float" and not node.args):
         return Placement(receiver)
     return ModuleQuery(receiver, name, tuple(node.args)) if name in QUERIES else None
+
+
+def _applies_function(node: cst.Call, name: str, context: FileContext) -> bool:
+    """`net.apply(init_weights)` with a function of the repository: nothing but a module is given one."""
+    if name != "apply" or len(node.args) != 1:
+        return False
+    value = context.type_of(node.args[0].value)
+    if isinstance(value, Method):
+        return isinstance(value.receiver, Instance) and context.inference.is_module(value.receiver)
+    return isinstance(value, Reference) and context.inference.repository.resolve(value.path) is not None
 
 
 def _mode(node: cst.Call, receiver: cst.BaseExpression, name: str, context: FileContext) -> ModeSwitch:

@@ -12,7 +12,7 @@ from ..rewriter.aliases import FunctionAliases
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import parenthesized
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import Array, Instance, Method, Reference, Scalar, Sequence, Unknown
+from ..rewriter.lattice import Array, Either, Instance, Method, Reference, Scalar, Sequence, Unknown
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp, Refusal, literal
@@ -109,6 +109,8 @@ def _may_be_variable(node: cst.Attribute, context: FileContext) -> bool:
     if isinstance(owner, Instance):
         known = context.inference.attribute(owner, node.attr.value)
         return context.source.owns(owner.path) or not isinstance(known, Array)
+    if isinstance(owner, Either):
+        return context.inference.is_module(owner)
     return is_unknown(node.value, context)
 
 
