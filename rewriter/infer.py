@@ -34,6 +34,7 @@ from .lattice import (
     Sequence,
     Tuple,
     Type,
+    item_type,
     join,
     join_all,
     without_storage,
@@ -82,6 +83,7 @@ class Inference:
             self.framework.evidence_keywords,
         )
         self.files: dict[str, FileTypes] = {}
+        self.failures: dict[str, str] = {}
         self.attributes: dict[str, dict[str, Type]] = {}
         self.results: dict[str, Type] = {}
         self.call_sites: dict[str, dict[str, Type]] = {}
@@ -106,7 +108,10 @@ class Inference:
             self.globals.clear()
             self.files = {path: FileTypes() for path in self.modules}
             for path in sorted(self.modules):
-                self._module_globals(path)
+                try:
+                    self._module_globals(path)
+                except Exception as error:  # One file that we fail on must not cost the user the others.
+                    self.failures[path] = f"{type(error).__name__}: {error}"
 
     def _module_globals(self, path: str) -> Environment:
         """Walk a file's top level once in a pass, and everything defined there."""

@@ -85,6 +85,9 @@ def convert_file(source: Source, data: bytes, inference: Inference, options: Opt
     if is_converted(source, inference.tables.frameworks[options.target].roots):
         reason = "already converted; its places marked `# ivy-convert:` need a person"
         return ConvertedFile(source.path, data, FileRecord(source.path, "unchanged", reason, source.lines), (), frozenset())
+    if source.path in inference.failures:
+        reason = f"ivy-convert failed to infer its types ({inference.failures[source.path]}); please report it"
+        return ConvertedFile(source.path, data, FileRecord(source.path, "failed", reason, source.lines), (), frozenset())
     try:
         return _convert(source, data, inference, options)
     except RecursionError:

@@ -20,7 +20,6 @@ from .tables import HELPERS
 from .write import OpWriter, Supplier
 
 
-
 class Rewriter:
     """`visit` gives the rewritten form of a node and remembers it."""
 
