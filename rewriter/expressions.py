@@ -75,9 +75,7 @@ def normal_commas(arguments: Sequence[cst.Arg]) -> list[cst.Arg]:
         if multi_line and index == len(arguments) - 2 and not isinstance(arguments[-1].comma, cst.Comma):
             before = arguments[index - 1].comma if index else None
             result[index:] = _moved_closing(argument, arguments[-1], before)
-        elif last and not multi_line:
-            result[index] = argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
-        elif not last and not multi_line and not comma.whitespace_after.value:  # type: ignore[union-attr]
+        elif (last and not multi_line) or (not last and not multi_line and not comma.whitespace_after.value):
             result[index] = argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
     return result
 
@@ -87,7 +85,9 @@ def _moved_closing(argument: cst.Arg, new: cst.Arg, before: object) -> list[cst.
     assert isinstance(argument.comma, cst.Comma)
     closing = argument.comma.whitespace_after
     assert isinstance(closing, cst.ParenthesizedWhitespace)
-    spacing: cst.BaseParenthesizableWhitespace = closing.with_changes(indent=True, last_line=_deeper(closing.last_line))
+    spacing: cst.BaseParenthesizableWhitespace = closing.with_changes(
+        indent=True, last_line=_deeper(closing.last_line)
+    )
     if isinstance(before, cst.Comma) and isinstance(before.whitespace_after, cst.ParenthesizedWhitespace):
         spacing = before.whitespace_after.with_changes(first_line=closing.first_line, empty_lines=[])
     return [
@@ -125,7 +125,9 @@ def append_argument(call: cst.Call, argument: cst.Arg) -> cst.Call:
     if isinstance(last.comma, cst.Comma):
         return call.with_changes(args=normal_commas([*call.args[:-1], last, argument]))
     tail = last.whitespace_after_arg
-    last = last.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")), whitespace_after_arg=cst.SimpleWhitespace(""))
+    last = last.with_changes(
+        comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")), whitespace_after_arg=cst.SimpleWhitespace("")
+    )
     return call.with_changes(args=[*call.args[:-1], last, argument.with_changes(whitespace_after_arg=tail)])
 
 
@@ -185,7 +187,9 @@ class _Substitution(cst.CSTTransformer):
         if isinstance(original.value, cst.Name) and original.value.value.startswith(_PLACEHOLDER):
             node = self.nodes[original.value.value[len(_PLACEHOLDER) :]]
             if isinstance(node, (list, tuple)):
-                return cst.FlattenSentinel([argument.with_changes(comma=cst.MaybeSentinel.DEFAULT) for argument in node])
+                return cst.FlattenSentinel(
+                    [argument.with_changes(comma=cst.MaybeSentinel.DEFAULT) for argument in node]
+                )
         if isinstance(value, cst.GeneratorExp) and not value.lpar:
             return updated.with_changes(value=value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()]))
         return updated

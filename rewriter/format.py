@@ -48,7 +48,9 @@ class LineFormatter:
         )
         text = code_of(bare, self.module)
         width = self._width(indents)
-        if all(len(line) <= width for line in text.replace(" pass", "").splitlines()[:1]) and _later_lines_fit(text, self.limit):
+        if all(len(line) <= width for line in text.replace(" pass", "").splitlines()[:1]) and _later_lines_fit(
+            text, self.limit
+        ):
             return node
         formatted = _black(text, width)
         if formatted is None:

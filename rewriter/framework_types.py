@@ -77,6 +77,7 @@ class FrameworkTypes:
         }
         self.unique_attributes = self._unique_attributes()
         self.unique_calls = frozenset(fact("unique_calls", default=()))
+        self.dtype_calls = frozenset(fact("dtype_calls", default=()))
         self.telling_module_methods = frozenset(fact("module_class", "telling_methods", default=()))
         self.function_takers = frozenset(fact("module_class", "takes_function_of_module", default=()))
         self._conventional = {name: parse_type(text) for name, text in fact("conventional_names", default={}).items()}

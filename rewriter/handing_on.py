@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import libcst as cst
 
-from .lattice import NONE, UNKNOWN, Array, Callback, DType, Scalar, Sequence, Shape, Tuple, Type, join_all
+from .lattice import NONE, UNKNOWN, Array, Callback, DType, NoneType, Scalar, Shape, Tuple, Type, join_all
 from .lattice import Mapping as MappingType
+from .lattice import Sequence as SequenceType
 
-_NOT_CALLABLE = (Array, Scalar, Shape, Tuple, Sequence, MappingType, DType)
+_NOT_CALLABLE = (Array, Scalar, Shape, Tuple, SequenceType, MappingType, DType)
 
 
 def handed_on(function: cst.FunctionDef, call: cst.Call, types: Mapping[cst.CSTNode, Type]) -> Type:
@@ -18,74 +19,86 @@ def handed_on(function: cst.FunctionDef, call: cst.Call, types: Mapping[cst.CSTN
     types: those of the call's arguments. UNKNOWN for all other functions, and where an argument is not known.
     """
     returned = _returned(function.body)
-    if not returned:
+    given = _given(function.params, call, types) if returned else None
+    if not returned or given is None:
         return UNKNOWN
-    given = _given(function.params, call, types)
-    if given is None:
-        return UNKNOWN
+    for statement in function.body.body:
+        if isinstance(statement, cst.For) and isinstance(statement.target, cst.Name):
+            given[statement.target.value] = given.get(getattr(statement.iter, "value", ""), [UNKNOWN])
     options = [option for value in returned for option in _options(value, given)]
     return UNKNOWN if UNKNOWN in options else join_all(options)
 
 
 def _returned(body: cst.BaseSuite) -> list[cst.BaseExpression] | None:
-    """The returned expressions of a body that only tests and returns; None for any other body."""
+    """The returned expressions of a body that only tests and returns, or does so for each argument; else None."""
     found: list[cst.BaseExpression] = []
     for statement in body.body:
-        if isinstance(statement, cst.If):
-            parts: list[cst.BaseSuite] = [statement.body]
-            branch = statement.orelse
-            while isinstance(branch, cst.If):
-                parts.append(branch.body)
-                branch = branch.orelse
-            if branch is not None:
-                parts.append(branch.body)
-            for part in parts:
-                inner = _returned(part)
-                if inner is None:
-                    return None
-                found += inner
+        inner: list[cst.BaseExpression] | None = None
+        if isinstance(statement, (cst.If, cst.For)):
+            inner = _of_branches(statement)
         elif isinstance(statement, (cst.SimpleStatementLine, cst.Return)):
             lines = statement.body if isinstance(statement, cst.SimpleStatementLine) else [statement]
-            for line in lines:
-                if isinstance(line, cst.Return) and line.value is not None:
-                    found.append(line.value)
-                elif not (isinstance(line, cst.Expr) and isinstance(line.value, cst.BaseString)):
-                    return None
-        else:
+            inner = _of_lines(lines)
+        if inner is None:
+            return None
+        found += inner
+    return found
+
+
+def _of_branches(statement: cst.If | cst.For) -> list[cst.BaseExpression] | None:
+    found: list[cst.BaseExpression] = []
+    branch: cst.If | cst.For | cst.Else | None = statement
+    while branch is not None:
+        inner = _returned(branch.body)
+        if inner is None:
+            return None
+        found += inner
+        branch = None if isinstance(branch, cst.Else) else branch.orelse
+    return found
+
+
+def _of_lines(lines: Sequence[cst.BaseSmallStatement]) -> list[cst.BaseExpression] | None:
+    found: list[cst.BaseExpression] = []
+    for line in lines:
+        if isinstance(line, cst.Return) and line.value is not None:
+            found.append(line.value)
+        elif not (isinstance(line, cst.Expr) and isinstance(line.value, cst.BaseString)):
             return None
     return found
 
 
 def _given(
     parameters: cst.Parameters, call: cst.Call, types: Mapping[cst.CSTNode, Type]
-) -> dict[str, Type] | None:
-    """The types of the arguments by parameter; None where the call cannot be read."""
-    if not isinstance(parameters.star_arg, cst.MaybeSentinel) or parameters.star_kwarg is not None:
+) -> dict[str, list[Type]] | None:
+    """The types of the arguments by parameter, several for a starred one; None where the call cannot be read."""
+    if parameters.star_kwarg is not None:
         return None
     names = [parameter.name.value for parameter in (*parameters.posonly_params, *parameters.params)]
-    given: dict[str, Type] = {}
+    starred = parameters.star_arg.name.value if isinstance(parameters.star_arg, cst.Param) else None
+    given: dict[str, list[Type]] = {}
     for index, argument in enumerate(call.args):
-        if argument.star or (argument.keyword is None and index >= len(names)):
+        if argument.star or (argument.keyword is None and index >= len(names) and starred is None):
             return None
-        name = argument.keyword.value if argument.keyword is not None else names[index]
-        given[name] = types.get(argument.value, UNKNOWN)
+        name = (
+            argument.keyword.value if argument.keyword is not None else names[index] if index < len(names) else starred
+        )
+        given.setdefault(str(name), []).append(types.get(argument.value, UNKNOWN))
     return given
 
 
-def _options(value: cst.BaseExpression, given: Mapping[str, Type]) -> list[Type]:
+def _options(value: cst.BaseExpression, given: Mapping[str, Sequence[Type]]) -> list[Type]:
     """What an expression over the parameters may be."""
     match value:
         case cst.Name(value="None"):
             return [NONE]
         case cst.Name(value=name):
-            return [given.get(name, UNKNOWN)]
+            return list(given.get(name, [UNKNOWN]))
         case cst.IfExp(body=body, orelse=orelse):
             return [*_options(body, given), *_options(orelse, given)]
         case cst.BooleanOperation(left=left, operator=cst.Or(), right=right):
             return [*_options(left, given), *_options(right, given)]
         case cst.Call(func=cst.Name(value=name), args=()) if name in given:
-            function = given[name]
-            if isinstance(function, _NOT_CALLABLE):  # The branch for functions is not taken.
-                return []
-            return [function.result if isinstance(function, Callback) else UNKNOWN]
+            # Values that cannot be called do not come into the branch for functions.
+            functions = [function for function in given[name] if not isinstance(function, (*_NOT_CALLABLE, NoneType))]
+            return [function.result if isinstance(function, Callback) else UNKNOWN for function in functions]
     return [UNKNOWN]

@@ -195,7 +195,6 @@ class _Remover(cst.CSTTransformer):
             return cst.RemoveFromParent() if self.is_source(module) else updated
         return self._filtered(updated, updated.names, module)
 
-
     def leave_SimpleStatementLine(  # type: ignore[override]
         self, original: cst.SimpleStatementLine, updated: cst.SimpleStatementLine
     ) -> object:

@@ -25,6 +25,7 @@ from .lattice import (
     UNKNOWN,
     Array,
     Callback,
+    DType,
     Either,
     Instance,
     Mapping,
@@ -335,8 +336,8 @@ class Inference:
 
     def analyze_definition(self, node: cst.CSTNode, walker: StatementWalker) -> Type:
         """Analyse a function or class where the walker meets its definition; local ones become callables."""
-        path = f"{walker.scope.module}.{getattr(node, 'name').value}"
-        known = walker.scope.definitions.get(getattr(node, "name").value)
+        path = f"{walker.scope.module}.{node.name.value}"
+        known = walker.scope.definitions.get(node.name.value)
         top_level = known is not None and known.node is node
         if isinstance(node, cst.ClassDef):
             self._analyze_class(Definition(path, walker.scope.file, node))
@@ -528,7 +529,9 @@ class Inference:
             return self._framework_call(path, call, evaluator, arguments)
         return self.framework.foreign_result(path, arguments)
 
-    def _framework_call(self, path: str, call: cst.Call, evaluator: ExpressionEvaluator, arguments: list[Type]) -> Type:
+    def _framework_call(
+        self, path: str, call: cst.Call, evaluator: ExpressionEvaluator, arguments: list[Type]
+    ) -> Type:
         bound = read_call(self.tables, self.source, path, call, evaluator.type_of)
         if bound is not None and self.is_direct(evaluator.scope, call.func):
             evaluator.bound[call] = bound
@@ -638,7 +641,9 @@ class Inference:
                 return self.framework.layer_result(owner)
         return UNKNOWN
 
-    def _note_call(self, definition: Definition, call: cst.Call, evaluator: ExpressionEvaluator, *, skip_first: bool) -> None:
+    def _note_call(
+        self, definition: Definition, call: cst.Call, evaluator: ExpressionEvaluator, *, skip_first: bool
+    ) -> None:
         """Join the argument types of a call into the callee's parameters, for the next pass."""
         node = definition.node
         assert isinstance(node, cst.FunctionDef)
@@ -672,8 +677,17 @@ class Inference:
         name = call.func.attr.value
         if name in self.framework.telling_module_methods and not self.defines_method(name):
             return self.framework.method_result(self.framework.module_base, name)
-        unique = name in self.evidence.unique_attributes or name in self.evidence.unique_calls or any(
-            argument.keyword is not None and argument.keyword.value in self.evidence.keywords for argument in call.args
+        unique = (
+            name in self.evidence.unique_attributes
+            or name in self.evidence.unique_calls
+            or any(
+                argument.keyword is not None and argument.keyword.value in self.evidence.keywords
+                for argument in call.args
+            )
+        )
+        unique = unique or (
+            name in self.framework.dtype_calls
+            and any(isinstance(evaluator.types.get(a.value), DType) for a in call.args)
         )
         if not unique or self.defines_method(name):
             return None
@@ -733,5 +747,3 @@ def _decorator_name(decorator: cst.Decorator) -> str:
     if isinstance(node, cst.Name):
         parts.append(node.value)
     return ".".join(reversed(parts))
-
-

@@ -81,13 +81,19 @@ def is_converted(source: Source, target_roots: tuple[str, ...]) -> bool:
 def convert_file(source: Source, data: bytes, inference: Inference, options: Options) -> ConvertedFile:
     """Rewrite one parsed file. A failure inside the converter leaves the file as it was, with the reason."""
     if is_skipped(source):
-        return ConvertedFile(source.path, data, FileRecord(source.path, "skipped", SKIP_FILE, source.lines), (), frozenset())
+        return ConvertedFile(
+            source.path, data, FileRecord(source.path, "skipped", SKIP_FILE, source.lines), (), frozenset()
+        )
     if is_converted(source, inference.tables.frameworks[options.target].roots):
         reason = "already converted; its places marked `# ivy-convert:` need a person"
-        return ConvertedFile(source.path, data, FileRecord(source.path, "unchanged", reason, source.lines), (), frozenset())
+        return ConvertedFile(
+            source.path, data, FileRecord(source.path, "unchanged", reason, source.lines), (), frozenset()
+        )
     if source.path in inference.failures:
         reason = f"ivy-convert failed to infer its types ({inference.failures[source.path]}); please report it"
-        return ConvertedFile(source.path, data, FileRecord(source.path, "failed", reason, source.lines), (), frozenset())
+        return ConvertedFile(
+            source.path, data, FileRecord(source.path, "failed", reason, source.lines), (), frozenset()
+        )
     try:
         return _convert(source, data, inference, options)
     except RecursionError:
@@ -205,7 +211,12 @@ def _insert_helpers(module: cst.Module, context: FileContext) -> cst.Module:
     if helper_statements:
         first = helper_statements[0]
         helper_statements[0] = first.with_changes(
-            leading_lines=[blank, blank, cst.EmptyLine(comment=cst.Comment("# Helpers from ivy-convert.")), *_comments(first)]
+            leading_lines=[
+                blank,
+                blank,
+                cst.EmptyLine(comment=cst.Comment("# Helpers from ivy-convert.")),
+                *_comments(first),
+            ]
         )
     body = [*module.body[:place], *helper_statements, *module.body[place:]]
     following = place + len(helper_statements)

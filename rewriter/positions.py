@@ -37,7 +37,9 @@ class _RecordingState(CodegenState):
         if node in self.wanted and node not in self.extents:
             self.extents[node] = (self.starts[node], len(self.tokens))
 
-    def record_syntactic_position(self, node: cst.CSTNode, *, start_node: object = None, end_node: object = None) -> object:
+    def record_syntactic_position(
+        self, node: cst.CSTNode, *, start_node: object = None, end_node: object = None
+    ) -> object:
         return _SyntacticExtent(self, node) if node in self.wanted else NO_POSITION
 
 

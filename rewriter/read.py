@@ -311,7 +311,9 @@ def _accepts(kind: str, value: Type, default: Any = MISSING, node: cst.BaseExpre
         case "array_or_scalar" | "scalar":
             if isinstance(value, Scalar):
                 return value.kind not in ("str", "bytes")
-            return isinstance(value, Array) if kind == "array_or_scalar" else None if isinstance(value, Array) else False
+            return (
+                isinstance(value, Array) if kind == "array_or_scalar" else None if isinstance(value, Array) else False
+            )
         case "arrays":
             return isinstance(value, (*_SEQUENCES, Array, MappingType))
         case "int":

@@ -203,14 +203,18 @@ def helper_locations(files: Mapping[str, bytes], repository: Repository) -> dict
             package = _top_package(path, files)
             if package is not None and package.rpartition("/")[0] == root:
                 packages[package] = packages.get(package, 0) + 1
-        main = {package: count for package, count in packages.items() if package.rpartition("/")[2] not in _SIDE_FOLDERS}
+        main = {
+            package: count for package, count in packages.items() if package.rpartition("/")[2] not in _SIDE_FOLDERS
+        }
         chosen = main or packages
         if chosen:
             homes[root] = max(sorted(chosen), key=lambda package: chosen[package])
     return {path: _helper_import(path, root, homes.get(root), files) for path, root in roots.items()}
 
 
-_SIDE_FOLDERS = frozenset({"test", "tests", "example", "examples", "script", "scripts", "benchmark", "benchmarks", "tools"})
+_SIDE_FOLDERS = frozenset(
+    {"test", "tests", "example", "examples", "script", "scripts", "benchmark", "benchmarks", "tools"}
+)
 
 
 def _helper_import(path: str, root: str, home: str | None, files: Mapping[str, bytes]) -> tuple[str, str]:

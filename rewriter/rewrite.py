@@ -202,10 +202,13 @@ class Rewriter:
         parent = self.context.stack[-2] if len(self.context.stack) > 1 else None
         alone = isinstance(
             parent, (cst.Assign, cst.AnnAssign, cst.Return, cst.Index, cst.Element, cst.SimpleStatementLine)
-        ) or (
-            isinstance(parent, cst.Arg) and not parent.star
-        )
-        if alone and not node.lpar and isinstance(written, (cst.BinaryOperation, cst.Comparison)) and "\n" not in _text(written):
+        ) or (isinstance(parent, cst.Arg) and not parent.star)
+        if (
+            alone
+            and not node.lpar
+            and isinstance(written, (cst.BinaryOperation, cst.Comparison))
+            and "\n" not in _text(written)
+        ):
             return written.with_changes(lpar=[], rpar=[])
         return written
 
@@ -235,7 +238,10 @@ class Rewriter:
     def _might_be_array(self, node: cst.Call, name: str) -> bool:
         """Whether a method call on a value of unknown type would be written otherwise if it were an array."""
         path = f"{self.context.source.array_class}.{name}"
-        if name in self.context.source.fact("ambiguous_methods", default=()) or path not in self.context.source.by_path:
+        if (
+            name in self.context.source.fact("ambiguous_methods", default=())
+            or path not in self.context.source.by_path
+        ):
             return False
         if self.context.inference.defines_method(name):
             return False

@@ -70,7 +70,12 @@ class OpWriter:
 
     def _preferred(self, rows: tuple[Spelling, ...], op: BoundOp) -> list[Spelling]:
         """Methods stay methods and operators stay operators where the target has both."""
-        return sorted(rows, key=lambda row: 0 if row.form == op.spelling.form and row.form in ("method", "operator", "property") else 1)
+        return sorted(
+            rows,
+            key=lambda row: (
+                0 if row.form == op.spelling.form and row.form in ("method", "operator", "property") else 1
+            ),
+        )
 
     def _spell(self, row: Spelling, op: BoundOp) -> cst.BaseExpression:
         if op.starred and not hands_on(op, row):
@@ -148,7 +153,11 @@ class OpWriter:
             arguments.append(self._argument(argument, parameter, row, positional))
             positional = positional and arguments[-1].keyword is None
         starred = [one.with_changes(value=self.context.rewrite(one.value)) for one in op.starred]
-        before = sum(argument.keyword is None for argument in arguments) if starred and starred[0].star == "*" else len(arguments)
+        before = (
+            sum(argument.keyword is None for argument in arguments)
+            if starred and starred[0].star == "*"
+            else len(arguments)
+        )
         return [*arguments[:before], *starred, *arguments[before:]]
 
     def _supply(self, row: Spelling, op: BoundOp, parameter: SpellingParameter) -> cst.BaseExpression | None:
@@ -256,7 +265,9 @@ class OpWriter:
         if len(arguments) == 1:
             return self.context.rewrite(arguments[0].value)  # type: ignore[no-any-return]
         elements: list[cst.BaseElement] = [
-            cst.StarredElement(self.context.rewrite(one.value)) if one.star else cst.Element(self.context.rewrite(one.value))
+            cst.StarredElement(self.context.rewrite(one.value))
+            if one.star
+            else cst.Element(self.context.rewrite(one.value))
             for one in arguments
         ]
         return cst.Tuple(elements)
@@ -267,7 +278,10 @@ class OpWriter:
             hub = op.op.parameter(name)
             if name not in names and (hub is None or not same_value(self._value(argument), hub.default)):
                 raise CannotWrite(f"the operator cannot express the argument {name}")
-        if isinstance(op.node, (cst.BinaryOperation, cst.UnaryOperation, cst.Comparison)) and op.spelling.path == row.path:
+        if (
+            isinstance(op.node, (cst.BinaryOperation, cst.UnaryOperation, cst.Comparison))
+            and op.spelling.path == row.path
+        ):
             return op.node
         nodes = {name: self._node(op.arguments[name], name, row) for name in names}
         template = row.path
@@ -329,7 +343,13 @@ class _Expansion:
             return None
         left, right = self._constant(tree.left), self._constant(tree.right)
         if isinstance(tree.op, ast.Mult):
-            return tree.right if left in (1,) and left is not True else tree.left if right in (1,) and right is not True else None
+            return (
+                tree.right
+                if left in (1,) and left is not True
+                else tree.left
+                if right in (1,) and right is not True
+                else None
+            )
         if isinstance(tree.op, (ast.Add, ast.Sub)) and right == 0 and right is not False:
             return tree.left
         return None
@@ -364,7 +384,9 @@ class _Expansion:
         for name in nodes:
             text = _replace_word(text, name)
         result: cst.BaseExpression = self.writer.context.expression(text, **nodes)
-        if not is_atom(result) and isinstance(result, (cst.BinaryOperation, cst.UnaryOperation, cst.Comparison, cst.IfExp)):
+        if not is_atom(result) and isinstance(
+            result, (cst.BinaryOperation, cst.UnaryOperation, cst.Comparison, cst.IfExp)
+        ):
             return result.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
         return result
 

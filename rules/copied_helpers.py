@@ -187,7 +187,9 @@ def _as_value(element: cst.BaseSlice, context: FileContext) -> Any:
     if isinstance(element, cst.Index):
         return context.rewrite(element.value)
     assert isinstance(element, cst.Slice)
-    bounds = [cst.Name("None") if b is None else context.rewrite(b) for b in (element.lower, element.upper, element.step)]
+    bounds = [
+        cst.Name("None") if b is None else context.rewrite(b) for b in (element.lower, element.upper, element.step)
+    ]
     return cst.Call(cst.Name("slice"), [cst.Arg(bound) for bound in bounds])
 
 

@@ -48,7 +48,9 @@ def read_comparison(node: cst.Comparison, context: FileContext) -> DeviceRead | 
     if len(node.comparisons) != 1 or not isinstance(node.left, cst.Attribute) or node.left.attr.value != "type":
         return None
     part = node.comparisons[0]
-    operator = "==" if isinstance(part.operator, cst.Equal) else "!=" if isinstance(part.operator, cst.NotEqual) else ""
+    operator = (
+        "==" if isinstance(part.operator, cst.Equal) else "!=" if isinstance(part.operator, cst.NotEqual) else ""
+    )
     backend = _BACKENDS.get(value) if isinstance(value := literal(part.comparator), str) else None
     if not operator or backend is None or not isinstance(context.type_of(node.left.value), Device):
         return None
@@ -83,11 +85,15 @@ class _Unused(cst.CSTTransformer):
         return False  # No function is defined in there, and going through every expression is slow.
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
-        names = {name for node in walk(updated_node.body) if isinstance(node, cst.Assign) for name in _device_names(node)}
+        names = {
+            name for node in walk(updated_node.body) if isinstance(node, cst.Assign) for name in _device_names(node)
+        }
         if not names:
             return updated_node
         read = _counts(updated_node.body)
-        written = [name for node in walk(updated_node.body) if isinstance(node, cst.Assign) for name in _device_names(node)]
+        written = [
+            name for node in walk(updated_node.body) if isinstance(node, cst.Assign) for name in _device_names(node)
+        ]
         dead = {name for name in names if read.get(name, 0) == written.count(name) and "locals" not in read}
         return updated_node.with_changes(body=updated_node.body.visit(_Removal(dead))) if dead else updated_node
 
@@ -112,7 +118,9 @@ class _Removal(cst.CSTTransformer):
         left = _without(assign, self.names)
         return cst.RemoveFromParent() if left is None else updated_node.with_changes(body=[left])
 
-    def leave_IndentedBlock(self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock) -> cst.IndentedBlock:
+    def leave_IndentedBlock(
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
         body = list(updated_node.body)
         if not body:
             return updated_node.with_changes(body=[cst.SimpleStatementLine([cst.Pass()])])
@@ -136,13 +144,19 @@ def _pairs(node: cst.Assign) -> list[tuple[int, int]]:
         from_end = len(value.elements) - index
         if not _is_device(element.value) or isinstance(element, cst.StarredElement):
             continue
-        if not any(isinstance(e, cst.StarredElement) for e in (*value.elements[:index], *target.elements[: index + 1])):
+        if not any(
+            isinstance(e, cst.StarredElement) for e in (*value.elements[:index], *target.elements[: index + 1])
+        ):
             found.append((index, index))
         elif from_end <= len(target.elements) and not any(
             isinstance(e, cst.StarredElement) for e in (*value.elements[index:], *target.elements[-from_end:])
         ):
             found.append((len(target.elements) - from_end, index))
-    return [(at, index) for at, index in found if at < len(target.elements) and isinstance(target.elements[at].value, cst.Name)]
+    return [
+        (at, index)
+        for at, index in found
+        if at < len(target.elements) and isinstance(target.elements[at].value, cst.Name)
+    ]
 
 
 def _device_names(node: cst.Assign) -> list[str]:

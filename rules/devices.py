@@ -129,7 +129,9 @@ def write_question(construct: DeviceQuestion, node: cst.Call, context: FileConte
     context.converted(node, op="device", api=construct.api, rule="devices")
     result: cst.BaseExpression = context.expression(construct.answer)
     parent = context.stack[-2] if len(context.stack) > 1 else None
-    if isinstance(result, cst.Comparison) and not isinstance(parent, (cst.Arg, cst.If, cst.Assign, cst.IfExp, cst.Return)):
+    if isinstance(result, cst.Comparison) and not isinstance(
+        parent, (cst.Arg, cst.If, cst.Assign, cst.IfExp, cst.Return)
+    ):
         return result.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     return result
 
@@ -194,5 +196,7 @@ RULES = (
     Rule("device_cast", (cst.Call,), {"torch": read_cast}, {"jax": write_cast}, order=30),
     Rule("device_move", (cst.Call,), {"torch": read_move}, {"jax": write_move}, order=30),
     Rule("device_question", (cst.Call,), {"torch": read_question}, {"jax": write_question}, order=30),
-    Rule("device_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=30),
+    Rule(
+        "device_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, {"jax": write_statement}, order=30
+    ),
 )

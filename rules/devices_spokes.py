@@ -87,5 +87,7 @@ RULES = (
     Rule("backend", (cst.Comparison,), {"jax": read_backend}, _BOTH, order=30),
     Rule("device_listing", _CALL, dict.fromkeys(("jax", "tensorflow"), read_listing), _ALL, order=30),
     Rule("plain_move", _CALL, {"torch": read_move}, {"tensorflow": write_move}, order=30),
-    Rule("plain_device_line", _LINE, {"torch": read_device_statement}, {"tensorflow": write_device_statement}, order=30),
+    Rule(
+        "plain_device_line", _LINE, {"torch": read_device_statement}, {"tensorflow": write_device_statement}, order=30
+    ),
 )

@@ -97,7 +97,11 @@ def _mode(context: FileContext, node: cst.BaseExpression) -> tuple[str, bool] | 
 def _is_disabled(call: cst.Call, position: int) -> bool:
     """Whether a region of mixed precision says `enabled=False`, by keyword or at its position: it then does nothing."""
     given = [argument.value for argument in call.args if argument.keyword and argument.keyword.value == "enabled"]
-    if not given and len(call.args) > position and all(a.keyword is None and not a.star for a in call.args[: position + 1]):
+    if (
+        not given
+        and len(call.args) > position
+        and all(a.keyword is None and not a.star for a in call.args[: position + 1])
+    ):
         given = [call.args[position].value]
     return bool(given) and literal(given[0]) is False
 
@@ -136,7 +140,8 @@ def write_with(construct: GradientMode, node: cst.With, context: FileContext) ->
         items[-1] = items[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
         return node.with_changes(items=items, body=block)
     lines = [
-        line if not isinstance(line, cst.BaseSmallStatement) else cst.SimpleStatementLine([line]) for line in block.body
+        line if not isinstance(line, cst.BaseSmallStatement) else cst.SimpleStatementLine([line])
+        for line in block.body
     ]
     comment = construct.body.header.comment if isinstance(construct.body, cst.IndentedBlock) else None
     leading = list(node.leading_lines)
@@ -378,12 +383,34 @@ def write_flag(construct: Trainable, node: cst.Attribute, context: FileContext) 
 
 RULES = (
     Rule("no_grad", (cst.With,), {"torch": read_with}, dict.fromkeys(("jax", "tensorflow"), write_with), order=20),
-    Rule("no_grad_function", (cst.Decorator,), {"torch": read_decorator}, dict.fromkeys(("jax", "tensorflow"), write_decorator), order=20),
-    Rule("no_grad_result", (cst.Return,), {"torch": read_return}, dict.fromkeys(("jax", "tensorflow"), write_return), order=20),
+    Rule(
+        "no_grad_function",
+        (cst.Decorator,),
+        {"torch": read_decorator},
+        dict.fromkeys(("jax", "tensorflow"), write_decorator),
+        order=20,
+    ),
+    Rule(
+        "no_grad_result",
+        (cst.Return,),
+        {"torch": read_return},
+        dict.fromkeys(("jax", "tensorflow"), write_return),
+        order=20,
+    ),
     Rule("detach", (cst.Call,), {"torch": read_call}, dict.fromkeys(("jax", "tensorflow"), write_call), order=25),
     Rule(
-        "gradient_statement", (cst.SimpleStatementLine,), {"torch": read_statement}, dict.fromkeys(("jax", "tensorflow"), write_statement), order=15
+        "gradient_statement",
+        (cst.SimpleStatementLine,),
+        {"torch": read_statement},
+        dict.fromkeys(("jax", "tensorflow"), write_statement),
+        order=15,
     ),
     Rule("grad_attribute", (cst.Attribute,), {"torch": read_grad}, {"jax": lambda *_: None}, order=10),
-    Rule("requires_grad", (cst.Attribute,), {"torch": read_flag}, dict.fromkeys(("jax", "tensorflow"), write_flag), order=25),
+    Rule(
+        "requires_grad",
+        (cst.Attribute,),
+        {"torch": read_flag},
+        dict.fromkeys(("jax", "tensorflow"), write_flag),
+        order=25,
+    ),
 )

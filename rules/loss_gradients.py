@@ -111,7 +111,9 @@ def _problem(scope: cst.CSTNode, found: GradientBlock) -> Refusal | None:
     ours = {part for line in (*found.gradients, *found.others) for part in walk(line)}
     for node in walk(scope):
         if isinstance(node, cst.Name) and node.value in found.models and node not in ours:
-            return Refusal(f"the gradients {node.value} are used by themselves; only an optimizer's step is known", node)
+            return Refusal(
+                f"the gradients {node.value} are used by themselves; only an optimizer's step is known", node
+            )
     for gradient in found.starts.values():
         if gradient.grads not in found.optimizers:
             return Refusal("gradients that no optimizer takes in the same function", gradient.at)
@@ -121,7 +123,9 @@ def _problem(scope: cst.CSTNode, found: GradientBlock) -> Refusal | None:
 def _assigned_call(line: cst.CSTNode) -> tuple[cst.BaseExpression, cst.Call] | None:
     """`target = call(...)` as a line of its own."""
     match line:
-        case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=target)], value=cst.Call() as call)]):
+        case cst.SimpleStatementLine(
+            body=[cst.Assign(targets=[cst.AssignTarget(target=target)], value=cst.Call() as call)]
+        ):
             return target, call
     return None
 
@@ -205,7 +209,9 @@ def _tape_gradients(lines: Sequence[Any], context: FileContext) -> Iterator[Loss
     for line in lines:
         if isinstance(line, cst.With) and len(line.items) == 1:
             item = line.items[0]
-            opened = isinstance(item.item, cst.Call) and context.direct_path(item.item.func) == "tensorflow.GradientTape"
+            opened = (
+                isinstance(item.item, cst.Call) and context.direct_path(item.item.func) == "tensorflow.GradientTape"
+            )
             if opened and item.asname is not None and isinstance(item.asname.name, cst.Name):
                 tapes[item.asname.name.value] = line
         assigned = _assigned_call(line)
@@ -215,7 +221,9 @@ def _tape_gradients(lines: Sequence[Any], context: FileContext) -> Iterator[Loss
         models = variable_owners(assigned[1].args[1].value)
         if method == "gradient" and owner in tapes and models is not None:
             start = tapes[owner]
-            yield LossGradient(start, line, tuple(start.body.body), assigned[1].args[0].value, models, assigned[0].value, {})
+            yield LossGradient(
+                start, line, tuple(start.body.body), assigned[1].args[0].value, models, assigned[0].value, {}
+            )
 
 
 # Updates and clipping.
@@ -224,7 +232,9 @@ def _tape_gradients(lines: Sequence[Any], context: FileContext) -> Iterator[Loss
 def _update(small: cst.CSTNode, context: FileContext) -> Update | None:
     """`optimizer.update(model, grads)`, `optimizer.apply_gradients(zip(grads, model.trainable_variables))`."""
     match small:
-        case cst.Expr(value=cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value="update")), args=[first, second])):
+        case cst.Expr(
+            value=cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value="update")), args=[first, second])
+        ):
             if context.source.name == "jax" and isinstance(second.value, cst.Name):
                 models = first.value
                 each = tuple(e.value for e in models.elements) if isinstance(models, cst.Tuple) else (models,)

@@ -50,7 +50,11 @@ class _Writer:
         for line in node.body:
             made = self._line(line)
             leading = getattr(line, "leading_lines", ())
-            if made and made[0] is not line and line in {*self.found.starts, *self.found.gradients, *self.found.others}:
+            if (
+                made
+                and made[0] is not line
+                and line in {*self.found.starts, *self.found.gradients, *self.found.others}
+            ):
                 made[0] = made[0].with_changes(leading_lines=leading)
             body += made
         return node.with_changes(body=body or [cst.SimpleStatementLine([cst.Pass()])])
@@ -240,7 +244,10 @@ class JaxWriter(_FunctionalClip):
 
     def _parameters(self, gradient: LossGradient, lines: list[Any]) -> dict[str, str]:
         """The loss function's parameters: the models, names that the lines go on with, and the random stream."""
-        names = {(dotted(model) or "model").rpartition(".")[2].strip("_") or "model": dotted(model) or "" for model in gradient.models}
+        names = {
+            (dotted(model) or "model").rpartition(".")[2].strip("_") or "model": dotted(model) or ""
+            for model in gradient.models
+        }
         binds = effects_of(gradient.lines).binds
         for name in sorted(binds):
             if fate(gradient.lines, name) is Fate.READ:

@@ -58,7 +58,9 @@ def read_class(node: cst.ClassDef, context: FileContext) -> ModuleClass | None:
     if not is_module_class_node(context, node):
         return None
     plain = context.inference.framework.plain_module_bases
-    direct = all((context.path(base.value) or "") in plain for base in node.bases if not base.keyword and not base.star)
+    direct = all(
+        (context.path(base.value) or "") in plain for base in node.bases if not base.keyword and not base.star
+    )
     return ModuleClass(node, direct)
 
 
@@ -74,7 +76,8 @@ def write_class(construct: ModuleClass, node: cst.ClassDef, context: FileContext
     if node in context.state.get("keeps_rngs", set()):
         prelude += context.statements("self.rngs = rngs")
     has_constructor = any(
-        isinstance(statement, cst.FunctionDef) and statement.name.value == "__init__" for statement in updated.body.body
+        isinstance(statement, cst.FunctionDef) and statement.name.value == "__init__"
+        for statement in updated.body.body
     )
     if not isinstance(updated.body, cst.IndentedBlock):
         updated = _with_block(updated)
@@ -192,7 +195,9 @@ def read_method(node: cst.FunctionDef, context: FileContext) -> ModuleMethod | R
     if name == "__init__":
         return ModuleMethod(node, "constructor")
     if name in context.inference.framework.forward_methods:
-        if name != "__call__" and any(isinstance(s, cst.FunctionDef) and s.name.value == "__call__" for s in owner.body.body):
+        if name != "__call__" and any(
+            isinstance(s, cst.FunctionDef) and s.name.value == "__call__" for s in owner.body.body
+        ):
             return Refusal("the class defines both forward and __call__; keep one of them", node)
         return ModuleMethod(node, "forward")
     return None
@@ -234,7 +239,9 @@ def write_flag(construct: TrainingFlag, node: cst.BaseExpression, context: FileC
     parent = context.stack[-2] if len(context.stack) > 1 else None
     opposite = cst.UnaryOperation(cst.Not(), flag)
     is_argument = isinstance(parent, cst.Call) and parent.func is not node
-    if is_argument or isinstance(parent, (cst.Arg, cst.If, cst.Assign, cst.Return, cst.BooleanOperation, cst.IfExp, cst.While)):
+    if is_argument or isinstance(
+        parent, (cst.Arg, cst.If, cst.Assign, cst.Return, cst.BooleanOperation, cst.IfExp, cst.While)
+    ):
         return opposite.with_changes(lpar=node.lpar, rpar=node.rpar)
     return opposite.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
 
@@ -242,7 +249,10 @@ def write_flag(construct: TrainingFlag, node: cst.BaseExpression, context: FileC
 def read_forward_call(node: cst.Call, context: FileContext) -> ForwardCall | None:
     """`self.forward(x)`, `model.forward(x)` and `super().forward(x)`."""
     function = node.func
-    if not isinstance(function, cst.Attribute) or function.attr.value not in context.inference.framework.forward_methods:
+    if (
+        not isinstance(function, cst.Attribute)
+        or function.attr.value not in context.inference.framework.forward_methods
+    ):
         return None
     owner = context.type_of(function.value)
     if isinstance(owner, Instance) and context.inference.is_module_class(owner.path):
@@ -285,11 +295,33 @@ def write_forward_call(construct: ForwardCall, node: cst.Call, context: FileCont
     return node.with_changes(func=function, args=arguments)
 
 
-
-
 RULES = (
-    Rule("module_class", (cst.ClassDef,), dict.fromkeys(("torch", "tensorflow"), read_class), {"jax": write_class}, order=40),
-    Rule("module_method", (cst.FunctionDef,), dict.fromkeys(("torch", "tensorflow"), read_method), {"jax": write_method}, order=40),
-    Rule("training_flag", (cst.Attribute, cst.UnaryOperation), dict.fromkeys(("torch", "tensorflow"), read_flag), {"jax": write_flag}, order=40),
-    Rule("forward_call", (cst.Call,), dict.fromkeys(("torch", "tensorflow"), read_forward_call), {"jax": write_forward_call}, order=40),
+    Rule(
+        "module_class",
+        (cst.ClassDef,),
+        dict.fromkeys(("torch", "tensorflow"), read_class),
+        {"jax": write_class},
+        order=40,
+    ),
+    Rule(
+        "module_method",
+        (cst.FunctionDef,),
+        dict.fromkeys(("torch", "tensorflow"), read_method),
+        {"jax": write_method},
+        order=40,
+    ),
+    Rule(
+        "training_flag",
+        (cst.Attribute, cst.UnaryOperation),
+        dict.fromkeys(("torch", "tensorflow"), read_flag),
+        {"jax": write_flag},
+        order=40,
+    ),
+    Rule(
+        "forward_call",
+        (cst.Call,),
+        dict.fromkeys(("torch", "tensorflow"), read_forward_call),
+        {"jax": write_forward_call},
+        order=40,
+    ),
 )

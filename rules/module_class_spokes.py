@@ -66,7 +66,9 @@ def write_method(construct: ModuleMethod, node: cst.FunctionDef, context: FileCo
     """The constructor, and the method that calling the module runs under the target's name."""
     function = without_streams(context, node, context.rewrite_children(node))
     context.converted(node.name, op=construct.kind, rule="module_class")
-    return function.with_changes(name=cst.Name(FORWARD[context.target.name])) if construct.kind == "forward" else function
+    return (
+        function.with_changes(name=cst.Name(FORWARD[context.target.name])) if construct.kind == "forward" else function
+    )
 
 
 def write_flag(construct: TrainingFlag, node: cst.BaseExpression, context: FileContext) -> Any:
@@ -114,7 +116,10 @@ def read_jax_flag(node: cst.CSTNode, context: FileContext) -> TrainingFlag | Non
     """`self.deterministic` is the opposite of training, `not self.deterministic` is training."""
     negated = isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not)
     attribute = node.expression if negated else node  # type: ignore[attr-defined]
-    if not isinstance(attribute, cst.Attribute) or attribute.attr.value not in ("deterministic", "use_running_average"):
+    if not isinstance(attribute, cst.Attribute) or attribute.attr.value not in (
+        "deterministic",
+        "use_running_average",
+    ):
         return None
     owner = context.type_of(attribute.value)
     if not isinstance(owner, Instance) or not context.inference.is_module_class(owner.path):

@@ -124,7 +124,9 @@ def _moved(node: cst.Call, receiver: cst.BaseExpression, context: FileContext) -
         name = argument.keyword.value if argument.keyword is not None else ""
         kind = type(context.type_of(argument.value)).__name__
         if name == "dtype" or kind == "DType":
-            return Refusal("changing a module's precision in place; build it with the precision that it should have", node)
+            return Refusal(
+                "changing a module's precision in place; build it with the precision that it should have", node
+            )
     return Placement(receiver)
 
 
@@ -151,9 +153,13 @@ def _write_mode(construct: ModeSwitch, node: cst.Call, context: FileContext) -> 
     if construct.is_statement and construct.training is not None:
         return context.expression("{module}.train()" if construct.training else "{module}.eval()", module=module)
     if is_super(construct.module):
-        return context.expression("super().train() if {mode} else super().eval()", mode=context.rewrite(construct.mode))
+        return context.expression(
+            "super().train() if {mode} else super().eval()", mode=context.rewrite(construct.mode)
+        )
     if construct.training is None:
-        return context.expression("helpers.set_training({module}, {mode})", module=module, mode=context.rewrite(construct.mode))
+        return context.expression(
+            "helpers.set_training({module}, {mode})", module=module, mode=context.rewrite(construct.mode)
+        )
     if construct.training:
         return context.expression("helpers.set_training({module})", module=module)
     return context.expression("helpers.set_training({module}, False)", module=module)

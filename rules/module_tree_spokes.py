@@ -49,8 +49,12 @@ def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
 def _mode(construct: ModeSwitch, module: Any, context: FileContext) -> Any:
     if context.target.name == "tensorflow":
         if construct.training is None:
-            return context.expression("helpers.set_training({m}, {mode})", m=module, mode=context.rewrite(construct.mode))
-        return context.expression("helpers.set_training({m})" if construct.training else "helpers.set_training({m}, False)", m=module)
+            return context.expression(
+                "helpers.set_training({m}, {mode})", m=module, mode=context.rewrite(construct.mode)
+            )
+        return context.expression(
+            "helpers.set_training({m})" if construct.training else "helpers.set_training({m}, False)", m=module
+        )
     if construct.training is None:
         return context.expression("{m}.train({mode})", m=module, mode=context.rewrite(construct.mode))
     return context.expression("{m}.train()" if construct.training else "{m}.eval()", m=module)

@@ -162,7 +162,10 @@ def _with_groups(construct: Optimizer, values: Mapping[str, Any], node: cst.Call
     arguments = []
     for original in node.args:
         if original.value is construct.parameters:
-            arguments += [kind.with_changes(comma=original.comma), context.rewrite(original).with_changes(keyword=None)]
+            arguments += [
+                kind.with_changes(comma=original.comma),
+                context.rewrite(original).with_changes(keyword=None),
+            ]
             continue
         name = next((name for name, value in construct.given.items() if value is original.value), None)
         if name is not None:

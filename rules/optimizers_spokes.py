@@ -22,7 +22,10 @@ from .training_tape import variables_of
 _OPTAX: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "optax.sgd": ("SGD", {"learning_rate": "lr", "momentum": "momentum", "nesterov": "nesterov"}),
     "optax.adam": ("Adam", {"learning_rate": "lr", "b1": "b1", "b2": "b2", "eps": "eps"}),
-    "optax.adamw": ("AdamW", {"learning_rate": "lr", "b1": "b1", "b2": "b2", "eps": "eps", "weight_decay": "weight_decay"}),
+    "optax.adamw": (
+        "AdamW",
+        {"learning_rate": "lr", "b1": "b1", "b2": "b2", "eps": "eps", "weight_decay": "weight_decay"},
+    ),
 }
 _DECAYS = {"optax.adamw": "0.0001"}
 _ORDER = {"SGD": ("lr", "momentum", "nesterov"), "Adam": ("lr", "b1", "b2", "eps"), "AdamW": ("lr", "b1", "b2", "eps")}
@@ -79,7 +82,9 @@ def variable_owners(node: cst.BaseExpression) -> tuple[cst.BaseExpression, ...] 
     if isinstance(node, cst.Attribute) and node.attr.value in ("trainable_variables", "trainable_weights"):
         return (node.value,)
     if isinstance(node, cst.List) and node.elements:
-        found = [variable_owners(element.value) for element in node.elements if isinstance(element, cst.StarredElement)]
+        found = [
+            variable_owners(element.value) for element in node.elements if isinstance(element, cst.StarredElement)
+        ]
         if len(found) == len(node.elements) and all(one is not None for one in found):
             return tuple(module for one in found if one is not None for module in one)
     return None
@@ -201,14 +206,44 @@ _ANNOTATION = {"tensorflow": write_annotation}
 _SPOKES = dict.fromkeys(("jax", "tensorflow"), read_schedule)
 _KERAS = {"tensorflow": read_schedule}
 RULES = (
-    Rule("plain_optimizer", _CALL, {"torch": optimizers.read_optimizer, "tensorflow": read_keras, "jax": read_optax}, _ALL, order=20),
+    Rule(
+        "plain_optimizer",
+        _CALL,
+        {"torch": optimizers.read_optimizer, "tensorflow": read_keras, "jax": read_optax},
+        _ALL,
+        order=20,
+    ),
     Rule("keras_optimizer", _CALL, {"tensorflow": read_keras}, {"jax": optimizers.write_optimizer}, order=20),
     Rule("plain_groups", (cst.Attribute,), {"torch": optimizers.read_groups}, _USES, order=20),
-    Rule("plain_state", _CALL, {"torch": optimizers.read_state, "jax": read_use, "tensorflow": read_method}, _USES, order=20),
+    Rule(
+        "plain_state",
+        _CALL,
+        {"torch": optimizers.read_state, "jax": read_use, "tensorflow": read_method},
+        _USES,
+        order=20,
+    ),
     Rule("keras_state", _CALL, {"tensorflow": read_method}, {"jax": optimizers.write_use}, order=20),
     Rule("plain_optimizer_class", _CLASS, {"torch": optimizers.read_annotation}, _ANNOTATION, order=20),
-    Rule("plain_schedule", _CALL, {"torch": schedulers.read_schedule}, {"tensorflow": schedulers.write_schedule}, order=20),
-    Rule("plain_schedule_class", _CLASS, {"torch": schedulers.read_class}, {"tensorflow": schedulers.write_schedule}, order=20),
+    Rule(
+        "plain_schedule",
+        _CALL,
+        {"torch": schedulers.read_schedule},
+        {"tensorflow": schedulers.write_schedule},
+        order=20,
+    ),
+    Rule(
+        "plain_schedule_class",
+        _CLASS,
+        {"torch": schedulers.read_class},
+        {"tensorflow": schedulers.write_schedule},
+        order=20,
+    ),
     Rule("torch_schedule", _CALL, _SPOKES, {"torch": write_torch_schedule}, order=20),
-    Rule("keras_schedule", _CALL, _KERAS, {"jax": schedulers.write_schedule, "tensorflow": schedulers.write_schedule}, order=20),
+    Rule(
+        "keras_schedule",
+        _CALL,
+        _KERAS,
+        {"jax": schedulers.write_schedule, "tensorflow": schedulers.write_schedule},
+        order=20,
+    ),
 )

@@ -79,14 +79,21 @@ def read_registration(node: cst.SimpleStatementLine, context: FileContext) -> Re
     call = node.body[0].value
     if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute):
         return None
-    kinds = {"register_buffer": "buffer", "register_parameter": "parameter", "add_module": "module", "register_module": "module"}
+    kinds = {
+        "register_buffer": "buffer",
+        "register_parameter": "parameter",
+        "add_module": "module",
+        "register_module": "module",
+    }
     kind = kinds.get(call.func.attr.value)
     owner = context.type_of(call.func.value)
     if kind is None or not context.inference.is_module(owner):
         return None
     values: dict[str, cst.BaseExpression] = {}
     for index, argument in enumerate(call.args):
-        key = argument.keyword.value if argument.keyword is not None else ("name", "value", "persistent")[min(index, 2)]
+        key = (
+            argument.keyword.value if argument.keyword is not None else ("name", "value", "persistent")[min(index, 2)]
+        )
         if argument.star:
             return Refusal(f"{call.func.attr.value} with starred arguments", call)
         values["value" if key in ("tensor", "param", "module") else key] = argument.value
@@ -112,7 +119,9 @@ def write_registration(construct: Registration, node: cst.SimpleStatementLine, c
         target = cst.Attribute(owner, cst.Name(name))
         small: cst.BaseSmallStatement = cst.Assign([cst.AssignTarget(target)], value)
     else:
-        call = context.expression("setattr({owner}, {name}, {value})", owner=owner, name=context.rewrite(construct.name), value=value)
+        call = context.expression(
+            "setattr({owner}, {name}, {value})", owner=owner, name=context.rewrite(construct.name), value=value
+        )
         small = cst.Expr(call)
     return node.with_changes(body=[small])
 
@@ -206,6 +215,14 @@ def _has_modules(context: FileContext, value: Type) -> bool:
 
 RULES = (
     Rule("parameter", (cst.Call,), {"torch": read_parameter}, {"jax": write_parameter}, order=30),
-    Rule("registration", (cst.SimpleStatementLine,), {"torch": read_registration}, {"jax": write_registration}, order=30),
-    Rule("module_attribute", (cst.Assign,), dict.fromkeys(("torch", "tensorflow"), read_attribute), {"jax": write_attribute}, order=45),
+    Rule(
+        "registration", (cst.SimpleStatementLine,), {"torch": read_registration}, {"jax": write_registration}, order=30
+    ),
+    Rule(
+        "module_attribute",
+        (cst.Assign,),
+        dict.fromkeys(("torch", "tensorflow"), read_attribute),
+        {"jax": write_attribute},
+        order=45,
+    ),
 )

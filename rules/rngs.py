@@ -16,7 +16,18 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import append_argument, keyword_argument, parenthesized
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import Callback, Either, Instance, Mapping, Partial, RandomKey, Reference, Sequence, Tuple, Type
+from ..rewriter.lattice import (
+    Callback,
+    Either,
+    Instance,
+    Mapping,
+    Partial,
+    RandomKey,
+    Reference,
+    Sequence,
+    Tuple,
+    Type,
+)
 from ..rewriter.names import Definition, dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp, Refusal
@@ -403,7 +414,11 @@ def add_rngs_parameter(context: FileContext, function: cst.FunctionDef) -> cst.F
     parameter = cst.Param(cst.Name(NAME), cst.Annotation(context.reference("flax.nnx.Rngs")), star="")
     last = parameters.kwonly_params[-1:] or parameters.params[-1:]
     layout: dict[str, Any] = {}
-    if last and isinstance(last[0].comma, cst.Comma) and isinstance(last[0].comma.whitespace_after, cst.ParenthesizedWhitespace):
+    if (
+        last
+        and isinstance(last[0].comma, cst.Comma)
+        and isinstance(last[0].comma.whitespace_after, cst.ParenthesizedWhitespace)
+    ):
         layout = _multi_line(parameters)
     star = parameters.star_arg
     if not isinstance(star, (cst.Param, cst.ParamStar)):
@@ -428,7 +443,9 @@ def _multi_line(parameters: cst.Parameters) -> dict[str, Any]:
         between = between.with_changes(
             whitespace_after=between.whitespace_after.with_changes(first_line=closing_space.first_line, empty_lines=[])
         )
-        closing = closing.with_changes(whitespace_after=closing_space.with_changes(first_line=cst.TrailingWhitespace()))
+        closing = closing.with_changes(
+            whitespace_after=closing_space.with_changes(first_line=cst.TrailingWhitespace())
+        )
     group[-1] = group[-1].with_changes(comma=between)
     plain = inner if isinstance(inner, cst.Comma) else between
     if isinstance(plain.whitespace_after, cst.ParenthesizedWhitespace):
@@ -440,7 +457,25 @@ def _multi_line(parameters: cst.Parameters) -> dict[str, Any]:
 SUPPLIERS = (supply,)
 
 RULES = (
-    Rule("seeding", (cst.SimpleStatementLine,), dict.fromkeys(("torch", "tensorflow"), read_seeding), {"jax": write_seeding}, order=20),
-    Rule("module_construction", (cst.Call,), dict.fromkeys(("torch", "tensorflow"), read_construction), {"jax": write_construction}, order=60),
-    Rule("factory", (cst.FunctionDef,), dict.fromkeys(("torch", "tensorflow"), read_factory), {"jax": write_factory}, order=60),
+    Rule(
+        "seeding",
+        (cst.SimpleStatementLine,),
+        dict.fromkeys(("torch", "tensorflow"), read_seeding),
+        {"jax": write_seeding},
+        order=20,
+    ),
+    Rule(
+        "module_construction",
+        (cst.Call,),
+        dict.fromkeys(("torch", "tensorflow"), read_construction),
+        {"jax": write_construction},
+        order=60,
+    ),
+    Rule(
+        "factory",
+        (cst.FunctionDef,),
+        dict.fromkeys(("torch", "tensorflow"), read_factory),
+        {"jax": write_factory},
+        order=60,
+    ),
 )

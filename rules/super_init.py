@@ -29,7 +29,11 @@ def read_statement(node: cst.SimpleStatementLine, context: FileContext) -> BaseC
     if len(node.body) != 1 or not isinstance(node.body[0], cst.Expr):
         return None
     call = node.body[0].value
-    if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute) or call.func.attr.value != "__init__":
+    if (
+        not isinstance(call, cst.Call)
+        or not isinstance(call.func, cst.Attribute)
+        or call.func.attr.value != "__init__"
+    ):
         return None
     owner = context.enclosing(cst.ClassDef)
     if owner is None or not is_module_class_node(context, owner):
@@ -103,5 +107,11 @@ def _layer_constructor(construct: BaseConstructor, call: cst.Call, context: File
 
 
 RULES = (
-    Rule("super_init", (cst.SimpleStatementLine,), dict.fromkeys(("torch", "tensorflow"), read_statement), {"jax": write_statement}, order=40),
+    Rule(
+        "super_init",
+        (cst.SimpleStatementLine,),
+        dict.fromkeys(("torch", "tensorflow"), read_statement),
+        {"jax": write_statement},
+        order=40,
+    ),
 )

@@ -165,7 +165,19 @@ def write_op(construct: TypedOp, node: cst.Call, context: FileContext) -> Any:
 
 _ALL: Sequence[str] = ("torch", "jax", "numpy")
 RULES = (
-    Rule("mixed_types", (cst.BinaryOperation,), dict.fromkeys(_ALL, read_operator), {"tensorflow": write_operator}, order=60),
-    Rule("mixed_comparison", (cst.Comparison,), dict.fromkeys(_ALL, read_comparison), {"tensorflow": write_comparison}, order=65),
+    Rule(
+        "mixed_types",
+        (cst.BinaryOperation,),
+        dict.fromkeys(_ALL, read_operator),
+        {"tensorflow": write_operator},
+        order=60,
+    ),
+    Rule(
+        "mixed_comparison",
+        (cst.Comparison,),
+        dict.fromkeys(_ALL, read_comparison),
+        {"tensorflow": write_comparison},
+        order=65,
+    ),
     Rule("typed_ops", (cst.Call,), dict.fromkeys(_ALL, read_op), {"tensorflow": write_op}, order=70),
 )

@@ -102,7 +102,9 @@ def _generator(seed: cst.BaseExpression | None, context: FileContext) -> Any:
     return context.expression("tensorflow.random.Generator.from_seed({seed})", seed=given)
 
 
-def write_generator_line(construct: SeededBelow | NewGenerator, node: cst.SimpleStatementLine, context: FileContext) -> Any:
+def write_generator_line(
+    construct: SeededBelow | NewGenerator, node: cst.SimpleStatementLine, context: FileContext
+) -> Any:
     """`g = tf.random.Generator.from_seed(seed)`; nothing for the seeding below it."""
     if isinstance(construct, NewGenerator):
         return cst.RemovalSentinel.REMOVE

@@ -72,7 +72,9 @@ def tensorflow_cases(op_name: str) -> tuple[Case, ...]:
         for sample in (make_sample(op, text) for text in sample_texts(op)):
             text = spell(own, op, row, sample)
             # None as the axis means TensorFlow's default 0 there; tf.shape gives an array where others give a tuple.
-            if text is not None and not (row.path.endswith(("argmax", "argmin")) and "None" in text or "tensorflow.shape(" in text):
+            if text is not None and not (
+                (row.path.endswith(("argmax", "argmin")) and "None" in text) or "tensorflow.shape(" in text
+            ):
                 text = text.replace("tensorflow.", "tf.")
                 found.setdefault((sample.text, text), Case(f"case_{len(found)}", text, row, sample))
     return tuple(found.values())

@@ -3,148 +3,160 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import importlib
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ..layer_rows import rows_of
+from ..noise import NoiseStream
 from ..problems import VerifyError
 from ..transfer import State
 from ..values import array_leaves
 from .base import Adapter, Program, SubmoduleCall, replaced
 
+HELPERS = "ivy_convert.api_maps.tensorflow.helpers"
+_FILES = "modules linear containers convolution normalization activation_layers losses elementwise shape data".split()
+
 
 class TensorflowAdapter(Adapter):
-    """Modules are Keras layers and models and `tf.Module`s; names are attribute paths.
-
-    Keras makes variables at the first call: a module is called once in evaluation mode before its weights are set.
-    """
+    """Modules are Keras layers, weights are their variables; names are attribute paths."""
 
     name = "tensorflow"
     forward_name = "call"
     has_gradients = True
     packages = ("tensorflow", "keras")
-    makes_weights_at_call = True
 
     def start(self, device: str, double: bool) -> str:
-        """Chooses Keras's default precision too."""
+        """TensorFlow uses a GPU where it sees one."""
         self.double = double
-        kind = {"cuda": "GPU", "tpu": "TPU"}.get(device, "CPU")
-        if not tf.config.list_physical_devices(kind):
-            raise VerifyError(
-                f"device {device}: TensorFlow lists no {kind}. Install the build for it on a machine that has one, "
-                "or verify on the CPU"
-            )
-        if kind == "CPU":
-            tf.config.set_visible_devices([], "GPU")
         tf.config.experimental.enable_tensor_float_32_execution(False)
-        keras.backend.set_floatx("float64" if double else "float32")
-        return device
+        if double:
+            _make_double()
+        if device == "cuda" and not tf.config.list_physical_devices("GPU"):
+            raise VerifyError(
+                "device cuda: TensorFlow sees no GPU; install a GPU build and a driver, or verify on the CPU"
+            )
+        if device == "tpu":
+            raise VerifyError("device tpu: not known for TensorFlow; verify on the CPU")
+        return "cuda" if device == "cuda" else "cpu"
 
     def to_numpy(self, value: Any) -> np.ndarray | None:
         """Tensors and variables; bfloat16 comes as single precision."""
-        if not self.is_array(value):
+        if not tf.is_tensor(value):
             return None
-        value = tf.convert_to_tensor(value)
-        return np.asarray(tf.cast(value, tf.float32) if value.dtype == tf.bfloat16 else value)
+        array = tf.convert_to_tensor(value)
+        return np.array((tf.cast(array, tf.float32) if array.dtype == tf.bfloat16 else array).numpy())
 
     def dtype_name(self, value: Any) -> str | None:
         """`tf.float32` is `float32`."""
-        return str(value.name) if isinstance(value, tf.DType) else None
+        return value.name if isinstance(value, tf.DType) else None
 
-    def batches(self, value: Any) -> list[Any] | None:
-        """The first batches of a `tf.data.Dataset`."""
-        return list(value.take(8)) if isinstance(value, tf.data.Dataset) else None
+    def device_name(self, value: Any) -> str | None:
+        """Every device is the chosen one."""
+        return "cpu" if isinstance(value, tf.config.LogicalDevice) else None
 
     def from_numpy(self, array: np.ndarray, dtype: str | None = None) -> Any:
-        """A tensor."""
-        tensor = tf.convert_to_tensor(self.widen(array))
+        """A tensor; single precision becomes double in a run in double precision."""
+        tensor = tf.convert_to_tensor(self.widen(np.array(array)))
         return tf.cast(tensor, self.dtype(dtype)) if dtype else tensor
 
     def is_array(self, value: Any) -> bool:
-        """Tensors, variables of TensorFlow and of Keras."""
-        return isinstance(value, (tf.Tensor, tf.Variable, keras.Variable))
+        """Tensors and variables."""
+        return bool(tf.is_tensor(value))
+
+    def is_float(self, value: Any) -> bool:
+        """Real floating-point tensors."""
+        return bool(tf.is_tensor(value)) and bool(tf.as_dtype(value.dtype).is_floating)
 
     def dtype(self, name: str) -> Any:
-        """`float32` is `tf.float32`, or double in a run in double precision."""
-        return tf.float64 if self.double and name == "float32" else tf.as_dtype(name)
+        """`tf.float32`, or double in a run in double precision."""
+        return tf.as_dtype("float64" if self.double and name == "float32" else name)
 
     def device(self, name: str) -> Any:
-        """TensorFlow places by itself."""
-        return "/CPU:0" if name == "cpu" else "/GPU:0"
+        """The first device."""
+        return tf.config.list_logical_devices()[0]
+
+    def foreign(self, qualified: str) -> Any:
+        """The helper of the same name: in the converted code's own helper module, else in this package."""
+        bare = qualified.rpartition(":")[2]
+        copied = [module for name, module in list(sys.modules.items()) if name.rpartition(".")[2] == "ivy_helpers"]
+        for module in [*copied, *(importlib.import_module(f"{HELPERS}.{file}") for file in _FILES)]:
+            if hasattr(module, bare):
+                return getattr(module, bare)
+        raise LookupError(qualified)
 
     def is_module(self, value: Any) -> bool:
-        """Keras layers (models are layers) and tf.Module."""
-        return isinstance(value, (keras.layers.Layer, tf.Module)) and not isinstance(value, keras.Variable)
+        """Keras layers and models."""
+        return isinstance(value, keras.layers.Layer)
 
     def is_module_class(self, value: Any) -> bool:
-        """Subclasses of those."""
-        return isinstance(value, type) and issubclass(value, (keras.layers.Layer, tf.Module))
+        """Subclasses of Keras layers."""
+        return isinstance(value, type) and issubclass(value, keras.layers.Layer)
 
     def export_state(self, module: Any) -> State:
-        """Variables by attribute path."""
+        """Variables by attribute path; those of shared variables under every path."""
         arrays: dict[str, np.ndarray] = {}
         parameters: set[str] = set()
         tied: dict[str, str] = {}
         first: dict[int, str] = {}
-        for name, variable in _variables(module):
+        tree = _tree()
+        for name, variable, is_buffer in tree.all_variables(module):
             if id(variable) in first:
                 tied[name] = first[id(variable)]
             first.setdefault(id(variable), name)
-            arrays[name] = np.array(self.to_numpy(variable))
-            if variable.trainable:
+            arrays[name] = variable.numpy()
+            if not is_buffer:
                 parameters.add(name)
-        layers = {path: rows_of("tensorflow", layer) for path, layer in _submodules(module)}
-        known = {path: rows for path, rows in layers.items() if rows}
-        return State(arrays, frozenset(parameters), tied, frozenset(), known)
+        layers = {path: rows_of("tensorflow", layer) for path, layer in tree.named_modules(module)}
+        return State(
+            arrays, frozenset(parameters), tied, frozenset(), {path: rows for path, rows in layers.items() if rows}
+        )
 
     def assign(self, module: Any, arrays: Mapping[str, np.ndarray]) -> None:
-        """Into the variables that are there."""
-        variables = dict(_variables(module))
+        """Keeps each variable's type: in a run in double precision they were made double."""
+        places = {name: variable for name, variable, _ in _tree().all_variables(module)}
         for name, array in arrays.items():
-            variables[name].assign(tf.cast(np.array(array), variables[name].dtype))
+            places[name].assign(tf.cast(np.array(array), places[name].dtype))
 
     def set_training(self, module: Any, training: bool) -> None:
-        """Keras takes the mode at each call; `invoke` passes it."""
-        self.training = training
-
-    def invoke(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """A layer's call with the mode that was set."""
-        if isinstance(function, keras.layers.Layer):
-            kwargs = {"training": self.training, **kwargs}
-        return function(*args, **kwargs)
+        """The mode of every module."""
+        _tree().set_training(module, training)
 
     def disable_dropout(self, module: Any) -> None:
-        """Dropout layers by `rate`, recurrent and attention layers by `dropout`."""
-        for _, layer in _submodules(module):
-            for attribute in ("rate", "dropout", "recurrent_dropout"):
-                if isinstance(getattr(layer, attribute, None), float):
-                    setattr(layer, attribute, 0.0)
+        """Dropout layers by `p`, Keras' own by `rate`."""
+        for layer in _tree().modules(module):
+            if "Dropout" in type(layer).__name__:
+                for name in ("p", "rate"):
+                    if hasattr(layer, name):
+                        setattr(layer, name, 0.0)
 
     @contextlib.contextmanager
-    def optimizer_steps(self, count: list[int]) -> Iterator[None]:
-        """Keras's optimizers."""
-        apply = keras.optimizers.Optimizer.apply
+    def noise(self, stream: NoiseStream) -> Iterator[None]:
+        """Uniform and normal draws come from the stream."""
 
-        def counted(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-            result = apply(optimizer, *args, **kwargs)
-            count.append(1)
-            return result
+        precision = tf.float64 if self.double else tf.float32
 
-        with replaced([(keras.optimizers.Optimizer, "apply", counted)]):
+        def uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = precision, **_: Any) -> Any:
+            if tf.as_dtype(dtype).is_integer:
+                return tf.convert_to_tensor(stream.integers(int(minval), int(maxval), tuple(shape)), dtype)
+            high = 1.0 if maxval is None else maxval
+            return tf.cast(stream.uniform(tuple(shape)) * (high - minval) + minval, dtype)
+
+        def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = precision, **_: Any) -> Any:
+            return tf.cast(stream.normal(tuple(shape)), dtype) * stddev + mean
+
+        with replaced([(tf.random, "uniform", uniform), (tf.random, "normal", normal)]):
             yield
 
     @contextlib.contextmanager
     def watch(self, module: Any, calls: list[SubmoduleCall]) -> Iterator[None]:
-        """By wrapping `call` of every submodule's class."""
-        names = {id(layer): path for path, layer in reversed(list(_submodules(module)))}
+        """By wrapping `call` of the classes of all submodules."""
+        names = {id(layer): path for path, layer in _tree().named_modules(module)}
         running: list[str] = []
 
         def leaves(value: Any) -> tuple[np.ndarray, ...]:
@@ -166,7 +178,7 @@ class TensorflowAdapter(Adapter):
 
             return call
 
-        classes = {cls for _, layer in _submodules(module) for cls in type(layer).__mro__ if "call" in vars(cls)}
+        classes = {cls for layer in _tree().modules(module) for cls in type(layer).__mro__ if "call" in vars(cls)}
         with replaced([(cls, "call", wrapped(vars(cls)["call"])) for cls in classes]):
             yield
 
@@ -177,23 +189,23 @@ class TensorflowAdapter(Adapter):
         arrays: Sequence[Any],
         weights: Callable[[int, tuple[int, ...]], np.ndarray],
     ) -> tuple[dict[str, np.ndarray], list[np.ndarray]] | None:
-        """Through a tape; zeros for what the outputs do not depend on."""
-        variables = {} if module is None else {n: v for n, v in _variables(module) if v.trainable}
-        sources = [*(_raw(variable) for variable in variables.values()), *arrays]
+        """By parameter path."""
+        inputs = [tf.identity(array) for array in arrays]
+        parameters = dict(_tree().named_parameters(module)) if module is not None else {}
         with tf.GradientTape() as tape:
-            tape.watch(list(arrays))
-            outputs = program(module, arrays)
-            parts = [
-                tf.reduce_sum(out * tf.cast(weights(i, tuple(out.shape)), out.dtype)) for i, out in enumerate(outputs)
-            ]
-            total = tf.add_n(parts) if parts else None
-        if total is None:
-            return None
-        found = tape.gradient(total, sources)
-        if all(gradient is None for gradient in found):
-            return None
-        filled = [np.zeros(tuple(s.shape)) if g is None else _dense(g) for s, g in zip(sources, found, strict=True)]
-        return dict(zip(variables, filled)), filled[len(variables) :]
+            for value in inputs:
+                tape.watch(value)
+            outputs = program(module, inputs)
+            total = tf.add_n([
+                tf.reduce_sum(out * tf.cast(weights(index, tuple(out.shape)), out.dtype)) for index, out in enumerate(outputs)
+            ])  # fmt: skip
+        wanted = [*parameters.values(), *inputs]
+        found = tape.gradient(total, wanted) if wanted else []
+        filled = [
+            np.zeros(tuple(value.shape)) if gradient is None else np.array(tf.convert_to_tensor(gradient).numpy())
+            for value, gradient in zip(wanted, found, strict=True)
+        ]
+        return dict(zip(parameters, filled, strict=False)), filled[len(parameters) :]
 
     def train(
         self,
@@ -205,68 +217,51 @@ class TensorflowAdapter(Adapter):
         rate: float,
         before_step: Callable[[], None],
     ) -> list[float]:
-        """SGD with momentum by hand: Keras's own folds the learning rate into the momentum."""
-        variables = list({id(v): _raw(v) for _, v in _variables(module) if v.trainable}.values())
-        moments = [tf.zeros_like(variable) for variable in variables]
+        """Gradient descent whose velocity the rate multiplies."""
+        parameters = [variable for variable in _tree().parameters(module) if variable.trainable]
+        velocities: list[Any] = [None] * len(parameters)
         losses = []
         for _ in range(steps):
             before_step()
             with tf.GradientTape() as tape:
-                outputs = program(module, arrays)
-                parts = [
+                outputs = program(module, list(arrays))
+                loss = tf.add_n([
                     tf.reduce_mean(tf.square(out - tf.cast(targets(i, tuple(out.shape)), out.dtype)))
                     for i, out in enumerate(outputs)
-                ]
-                loss = tf.add_n(parts)
-            found = tape.gradient(loss, variables)
-            for index, (variable, gradient) in enumerate(zip(variables, found)):
-                if gradient is not None:
-                    moments[index] = 0.9 * moments[index] + tf.convert_to_tensor(gradient)
-                    variable.assign_sub(rate * moments[index])
+                ])  # fmt: skip
+            for index, gradient in enumerate(tape.gradient(loss, parameters)):
+                if gradient is None:
+                    continue
+                gradient = tf.convert_to_tensor(gradient)
+                old = velocities[index]
+                velocities[index] = gradient if old is None else 0.9 * old + gradient
+                parameters[index].assign_sub(rate * velocities[index])
             losses.append(float(loss))
         return losses
 
     def manual_seed(self, seed: int) -> None:
-        """Of Python, NumPy and TensorFlow."""
-        keras.utils.set_random_seed(seed)
+        """The global generator."""
+        tf.random.set_seed(seed)
 
 
-def _raw(variable: Any) -> Any:
-    return variable.value if isinstance(variable, keras.Variable) else variable
+def _tree() -> Any:
+    """The functions over module trees that converted code carries too."""
+    return importlib.import_module(f"{HELPERS}.modules")
 
 
-def _dense(gradient: Any) -> np.ndarray:
-    return np.asarray(tf.convert_to_tensor(gradient))
+def _make_double() -> None:
+    """What makes single precision by default makes double: `tf.float32` itself, Keras' default, and creation functions."""
+    keras.config.set_floatx("float64")
+    for owner, names in ((tf, ("zeros", "ones", "eye", "constant", "convert_to_tensor", "fill", "linspace")),
+                         (tf.random, ("uniform", "normal"))):  # fmt: skip
+        for name in names:
+            setattr(owner, name, _doubled(getattr(owner, name)))
+    tf.float32 = tf.float64
 
 
-def _children(owner: Any) -> Iterator[tuple[str, Any]]:
-    for name, value in vars(owner).items():
-        if name.startswith("__"):
-            continue
-        if isinstance(value, (list, tuple)) and not name.startswith("_"):
-            yield from ((f"{name}.{index}", item) for index, item in enumerate(value))
-        elif isinstance(value, dict) and not name.startswith("_"):
-            yield from ((f"{name}.{key}", item) for key, item in value.items())
-        else:
-            # Keras keeps a layer's own weights behind properties: `_kernel` is `kernel`
-            yield name.lstrip("_"), value
+def _doubled(function: Callable[..., Any]) -> Callable[..., Any]:
+    def doubled(*args: Any, **kwargs: Any) -> Any:
+        made = function(*args, **kwargs)
+        return tf.cast(made, tf.float64) if made.dtype == "float32" else made
 
-
-def _submodules(module: Any, prefix: str = "", above: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
-    yield prefix, module
-    for name, value in _children(module):
-        if isinstance(value, (keras.layers.Layer, tf.Module)) and id(value) not in above and not _is_variable(value):
-            path = f"{prefix}.{name}" if prefix else name
-            yield from _submodules(value, path, (*above, id(module)))
-
-
-def _is_variable(value: Any) -> bool:
-    return isinstance(value, (tf.Variable, keras.Variable))
-
-
-def _variables(module: Any) -> Iterator[tuple[str, Any]]:
-    """Variables by path, without the counters of random streams."""
-    for path, layer in _submodules(module):
-        for name, value in _children(layer):
-            if _is_variable(value) and "seed" not in value.name:
-                yield f"{path}.{name}" if path else name, value
+    return doubled
