@@ -28,6 +28,10 @@ class Module(keras.Model):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.call(*args, **kwargs)
 
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments are not recorded: save weights, not the model."""
+        raise NotImplementedError(f"{type(self).__name__}: save its weights (state_dict or save_weights)")
+
 
 def set_training(module: Any, training: bool = True) -> Any:
     """Switch a module and all modules inside it to training (or evaluation) mode; returns the module."""
