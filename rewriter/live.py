@@ -82,7 +82,7 @@ def _load(name: str, files: dict[str, bytes], target: str) -> ModuleType:
         raise LiveConversionError(f"{left[0].path}:{left[0].line}: {left[0].reason} ({len(left)} places unsupported)")
     folder = Path(tempfile.mkdtemp(prefix="ivy-convert-"))
     for path, data in {**result.files, **result.helpers}.items():
-        first, _, rest = path.partition("/")
+        _, _, rest = path.partition("/")
         place = folder / (f"{renamed}/{rest}" if rest else path if path not in (f"{top}.py",) else f"{renamed}.py")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)

@@ -105,7 +105,7 @@ class Repository:
             candidate = ".".join([*folder[:length], target])
             if candidate in self.by_module and candidate != importer.module:
                 return candidate
-        first, _, rest = target.partition(".")
+        _, _, rest = target.partition(".")
         if rest and "__init__.py" in self._file_names and rest in self.by_module:
             return rest
         suffix = "." + target

@@ -460,7 +460,7 @@ def _replace_word(text: str, name: str) -> str:
     )
     for start in spots:
         text = text[:start] + "{" + name + "}" + text[start + len(name) :]
-    return text if spots else text
+    return text
 
 
 def is_cheap(node: cst.BaseExpression) -> bool:

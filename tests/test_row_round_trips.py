@@ -122,7 +122,7 @@ def test_round_trip(framework: str, op_name: str) -> None:
     if not cases:
         pytest.skip("no spelling of this op can be written down as a plain expression")
     before = HEADERS[framework] + "\n\n" + "\n\n".join(cases)
-    after, report = convert_text(before, framework, framework, "cases.py")
+    after, _ = convert_text(before, framework, framework, "cases.py")
     # Imports of the source framework are removed with the last use of them; here source and target are one.
     first, second = read(framework, before), read(framework, HEADERS[framework] + after)
     # Where an operator, a helper or another expression is preferred, what is written is no longer this op by name.
