@@ -55,7 +55,7 @@ class Seeding:
 
     seed: cst.BaseExpression
     is_local: bool
-    is_shared: bool
+    is_shared: bool = False
 
 
 def is_seeding(context: FileContext, node: cst.CSTNode) -> bool:

@@ -1,6 +1,5 @@
 """In-place changes: the converted code gives the numbers of the original, or says why it cannot."""
 
-# ruff: noqa: E501
 
 from __future__ import annotations
 

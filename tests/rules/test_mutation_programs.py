@@ -1,6 +1,5 @@
 """Random programs that change arrays in place: the converted ones give the same numbers, or are refused."""
 
-# ruff: noqa: E501
 
 from __future__ import annotations
 
