@@ -17,6 +17,7 @@ from .lattice import (
     Mapping,
     Reference,
     Sequence,
+    Shape,
     Tuple,
     Type,
     item_type,
@@ -85,6 +86,28 @@ class StatementWalker(ExpressionEvaluator):
         value = self.evaluate(node.value)
         for target in node.targets:
             self.assign(target.target, value)
+            if isinstance(target.target, cst.Tuple) and isinstance(node.value, cst.Tuple):
+                self._assign_spread(target.target, node.value)
+
+    def _assign_spread(self, target: cst.Tuple, value: cst.Tuple) -> None:
+        """The names in front of and behind what a star gives, in `b, n, dtype = *x.shape[:2], x.dtype`."""
+        stars = [index for index, element in enumerate(value.elements) if isinstance(element, cst.StarredElement)]
+        open_targets = [index for index, e in enumerate(target.elements) if isinstance(e, cst.StarredElement)]
+        if len(stars) != 1 or len(open_targets) > 1:
+            return
+        front = min([*stars, *open_targets])
+        back = len(value.elements) - stars[0] - 1
+        if open_targets:
+            back = min(back, len(target.elements) - open_targets[0] - 1)
+        pairs = [*zip(target.elements[:front], value.elements[:front], strict=False)]
+        if back:
+            pairs += zip(target.elements[-back:], value.elements[-back:], strict=False)
+        for name, given in pairs:
+            self.assign(name.value, self.types.get(given.value, UNKNOWN))
+        spread = self.types.get(value.elements[stars[0]].value, UNKNOWN)
+        if not open_targets and isinstance(spread, (Shape, Sequence)):
+            for element in target.elements[front : len(target.elements) - back]:
+                self.assign(element.value, item_type(spread))
 
     def assign(self, target: cst.BaseExpression, value: Type) -> None:
         """Bind names, attributes of objects and items of containers."""
