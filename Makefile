@@ -9,12 +9,13 @@ DEMO := fixtures/repositories/classifier
 # JAX, torch and TensorFlow each start a thread per core; test processes share the cores among themselves.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 JAX_PLATFORMS=cpu
 
-.PHONY: help install demo test test-slow lint clean
+.PHONY: help install demo test test-slow lint bench clean
 
 help:
 	@echo "make demo       convert and verify an example repository"
 	@echo "make test       lint, types and the everyday tests"
 	@echo "make test-slow  the long sweeps"
+	@echo "make bench      the cost of a conversion, of the command and of converted models"
 	@echo "make clean      remove what these targets made"
 
 install: $(STAMP)
@@ -40,6 +41,11 @@ test: lint
 
 test-slow: $(STAMP)
 	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -q -n 2 -m slow
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.conversion
+	$(BIN)/python -m benchmarks.command_line
+	$(BIN)/python -m benchmarks.models
 
 clean:
 	rm -rf $(VENV) demo_output build *.egg-info .pytest_cache .mypy_cache .ruff_cache
