@@ -150,7 +150,15 @@ class TensorflowAdapter(Adapter):
         def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = precision, **_: Any) -> Any:
             return tf.cast(stream.normal(tuple(shape)), dtype) * stddev + mean
 
-        with replaced([(tf.random, "uniform", uniform), (tf.random, "normal", normal)]):
+        def shuffle(value: Any, *_: Any, **__: Any) -> Any:
+            return tf.gather(value, stream.permutation(int(value.shape[0])))
+
+        def of_generator(function: Any) -> Any:
+            return lambda generator, *args, **kwargs: function(*args, **kwargs)
+
+        changes = [(tf.random, "uniform", uniform), (tf.random, "normal", normal), (tf.random, "shuffle", shuffle)]
+        changes += [(tf.random.Generator, f.__name__, of_generator(f)) for f in (uniform, normal)]
+        with replaced(changes):
             yield
 
     @contextlib.contextmanager

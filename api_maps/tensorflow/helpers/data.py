@@ -44,8 +44,9 @@ class Subset(Dataset):
 
 def random_order(length: int, generator: tf.random.Generator | None = None) -> list[int]:
     """The numbers below `length` in a random order."""
-    draws = tf.random.uniform([length]) if generator is None else generator.uniform([length])
-    return [int(index) for index in np.argsort(draws.numpy(), kind="stable")]
+    if generator is None:
+        return [int(index) for index in tf.random.shuffle(tf.range(length)).numpy()]
+    return [int(index) for index in np.argsort(generator.uniform([length]).numpy(), kind="stable")]
 
 
 def random_split(dataset: Any, lengths: Iterable[int], generator: tf.random.Generator | None = None) -> list[Subset]:

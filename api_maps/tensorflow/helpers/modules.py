@@ -21,6 +21,10 @@ class Module(keras.Model):
     training = True
     layers = ()  # The user's own attribute may have this name, which keras.Model otherwise keeps for itself.
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Without Keras' record of the constructor's arguments, which only `get_config` would use."""
+        return object.__new__(cls)
+
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(autocast=False)
         self.built = True
@@ -43,7 +47,9 @@ def set_training(module: Any, training: bool = True) -> Any:
 @functools.cache
 def keras_attributes() -> frozenset[str]:
     """Names of the attributes that Keras itself gives every module."""
-    return frozenset(vars(Module()))
+    probe = Module()
+    probe.child = Module()  # Some appear with the first child.
+    return frozenset(vars(probe)) - {"child"}
 
 
 def members(module: Any) -> Iterator[tuple[str, Any]]:
