@@ -203,6 +203,7 @@ class Rewriter:
         alone = isinstance(
             parent, (cst.Assign, cst.AnnAssign, cst.Return, cst.Index, cst.Element, cst.SimpleStatementLine)
         ) or (isinstance(parent, cst.Arg) and not parent.star)
+        alone = alone or (isinstance(parent, cst.Call) and any(node is one.value and not one.star for one in parent.args))
         if (
             alone
             and not node.lpar

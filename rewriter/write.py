@@ -32,6 +32,9 @@ Supplier = Callable[[FileContext, BoundOp, SpellingParameter], cst.BaseExpressio
 _POSITIONAL_KINDS = frozenset({"array", "array_or_scalar", "scalar", "int", "float", "shape"})
 
 
+_EMPTY = cst.Module([])
+
+
 class CannotWrite(Exception):
     """A spelling cannot express these arguments; the text says why."""
 
@@ -151,6 +154,8 @@ class OpWriter:
                 arguments.extend(self._variadic(argument, row))
                 continue
             arguments.append(self._argument(argument, parameter, row, positional))
+            if op.spelling.form == "method" and parameter.hub == op.op.parameters[0].name:
+                arguments[-1] = _bare(arguments[-1])
             positional = positional and arguments[-1].keyword is None
         starred = [one.with_changes(value=self.context.rewrite(one.value)) for one in op.starred]
         before = (
@@ -215,7 +220,7 @@ class OpWriter:
                 return self.context.reference(value.text)
             return self._dtype(row.op, hub, value) or literal_node(value)
         if isinstance(argument, Collected):
-            return self._collected(argument)
+            return self._collected(argument, row)
         mapping = row.values.get(hub)
         if mapping:
             value = literal(argument.node)
@@ -253,13 +258,15 @@ class OpWriter:
             raise CannotWrite(f"{self.context.target.name} has no element type {value}")
         return self.context.reference(spellings[0] if isinstance(spellings, list) else spellings)
 
-    def _collected(self, argument: Collected) -> cst.BaseExpression:
+    def _collected(self, argument: Collected, row: Spelling) -> cst.BaseExpression:
         """Variadic arguments as one value: `f(2, 3)` gives a tuple, `f(shape)` the shape itself."""
         arguments = argument.arguments
         if len(arguments) == 1 and not arguments[0].star:
             value = self.context.type_of(arguments[0].value)
             node = self.context.rewrite(arguments[0].value)
             if not (isinstance(value, Scalar) and value.kind == "int"):
+                return node  # type: ignore[no-any-return]
+            if row.path in self.context.target.fact("takes_one_size", default=()):
                 return node  # type: ignore[no-any-return]
             return as_tuple([node])
         if len(arguments) == 1:
@@ -423,6 +430,18 @@ class _Expansion:
         if isinstance(result, Refusal):
             raise CannotWrite(result.reason)
         return result.with_changes(lpar=[], rpar=[]) if isinstance(result, cst.Call) else result
+
+
+def _bare(argument: cst.Arg) -> cst.Arg:
+    """A receiver that became an argument no longer needs the parentheses before its dot."""
+    node = argument.value
+    if len(node.lpar) != 1 or not isinstance(node, (cst.BinaryOperation, cst.UnaryOperation, cst.Comparison)):
+        return argument
+    if any(isinstance(part.whitespace_after, cst.ParenthesizedWhitespace) for part in node.lpar):
+        return argument
+    if len(_EMPTY.code_for_node(node).splitlines()) > 1:
+        return argument
+    return argument.with_changes(value=node.with_changes(lpar=[], rpar=[]))
 
 
 def hands_on(op: BoundOp, row: Spelling) -> bool:
