@@ -8,6 +8,7 @@ from typing import Any
 
 import libcst as cst
 
+_EMPTY = cst.Module([])
 _ATOMS = (
     cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.SimpleString, cst.FormattedString, cst.Integer, cst.Float,
     cst.Imaginary, cst.Ellipsis, cst.List, cst.Dict, cst.Set, cst.ListComp, cst.SetComp, cst.DictComp,
@@ -131,6 +132,18 @@ def append_argument(call: cst.Call, argument: cst.Arg) -> cst.Call:
     return call.with_changes(args=[*call.args[:-1], last, argument.with_changes(whitespace_after_arg=tail)])
 
 
+def bare_argument(argument: cst.Arg) -> cst.Arg:
+    """A receiver that became an argument no longer needs the parentheses before its dot."""
+    node = argument.value
+    if len(node.lpar) != 1 or not isinstance(node, (cst.BinaryOperation, cst.UnaryOperation, cst.Comparison)):
+        return argument
+    if any(isinstance(part.whitespace_after, cst.ParenthesizedWhitespace) for part in node.lpar):
+        return argument
+    if len(_EMPTY.code_for_node(node).splitlines()) > 1:
+        return argument
+    return argument.with_changes(value=node.with_changes(lpar=[], rpar=[]))
+
+
 def as_tuple(values: Sequence[cst.BaseExpression]) -> cst.Tuple:
     """`(a, b)` or `(a,)`."""
     elements = [cst.Element(value) for value in values]
@@ -190,6 +203,8 @@ class _Substitution(cst.CSTTransformer):
                 return cst.FlattenSentinel(
                     [argument.with_changes(comma=cst.MaybeSentinel.DEFAULT) for argument in node]
                 )
+        if _is_placeholder(original.value):
+            updated = bare_argument(updated)
         if isinstance(value, cst.GeneratorExp) and not value.lpar:
             return updated.with_changes(value=value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()]))
         return updated

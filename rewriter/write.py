@@ -12,6 +12,7 @@ import libcst as cst
 from .context import FileContext
 from .expressions import (
     as_tuple,
+    bare_argument,
     call,
     is_atom,
     keyword_argument,
@@ -30,9 +31,6 @@ Supplier = Callable[[FileContext, BoundOp, SpellingParameter], cst.BaseExpressio
 
 
 _POSITIONAL_KINDS = frozenset({"array", "array_or_scalar", "scalar", "int", "float", "shape"})
-
-
-_EMPTY = cst.Module([])
 
 
 class CannotWrite(Exception):
@@ -155,7 +153,7 @@ class OpWriter:
                 continue
             arguments.append(self._argument(argument, parameter, row, positional))
             if op.spelling.form == "method" and parameter.hub == op.op.parameters[0].name:
-                arguments[-1] = _bare(arguments[-1])
+                arguments[-1] = bare_argument(arguments[-1])
             positional = positional and arguments[-1].keyword is None
         starred = [one.with_changes(value=self.context.rewrite(one.value)) for one in op.starred]
         before = (
@@ -430,18 +428,6 @@ class _Expansion:
         if isinstance(result, Refusal):
             raise CannotWrite(result.reason)
         return result.with_changes(lpar=[], rpar=[]) if isinstance(result, cst.Call) else result
-
-
-def _bare(argument: cst.Arg) -> cst.Arg:
-    """A receiver that became an argument no longer needs the parentheses before its dot."""
-    node = argument.value
-    if len(node.lpar) != 1 or not isinstance(node, (cst.BinaryOperation, cst.UnaryOperation, cst.Comparison)):
-        return argument
-    if any(isinstance(part.whitespace_after, cst.ParenthesizedWhitespace) for part in node.lpar):
-        return argument
-    if len(_EMPTY.code_for_node(node).splitlines()) > 1:
-        return argument
-    return argument.with_changes(value=node.with_changes(lpar=[], rpar=[]))
 
 
 def hands_on(op: BoundOp, row: Spelling) -> bool:
