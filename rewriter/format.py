@@ -19,21 +19,23 @@ class LineFormatter:
     def statement(self, node: Any, original: cst.CSTNode, indents: list[str]) -> Any:
         """The statement, broken over lines as black does it if one of its lines is too long."""
         if isinstance(node, cst.SimpleStatementLine):
-            return self._simple(node, indents)
+            return self._simple(node, original, indents)
         if isinstance(node, cst.FunctionDef):
-            return self._header(node, indents)
+            return self._header(node, original, indents)
         return node
 
     def _width(self, indents: list[str]) -> int:
         return self.limit - sum(len(indent.expandtabs(8)) for indent in indents)
 
-    def _simple(self, node: cst.SimpleStatementLine, indents: list[str]) -> cst.SimpleStatementLine:
+    def _simple(
+        self, node: cst.SimpleStatementLine, original: cst.CSTNode, indents: list[str]
+    ) -> cst.SimpleStatementLine:
         if len(node.body) > 1:
             return node  # black would put `a; b` on two lines
         bare = node.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
         text = code_of(bare, self.module)
         width = self._width(indents)
-        if all(len(line) <= width for line in text.splitlines()[:1]) and _later_lines_fit(text, self.limit):
+        if self._fits(text, original, width):
             return node
         formatted = _black(text, width)
         if formatted is None:
@@ -42,15 +44,13 @@ class LineFormatter:
         assert isinstance(parsed, cst.SimpleStatementLine)
         return node.with_changes(body=parsed.body)
 
-    def _header(self, node: cst.FunctionDef, indents: list[str]) -> cst.FunctionDef:
+    def _header(self, node: cst.FunctionDef, original: cst.CSTNode, indents: list[str]) -> cst.FunctionDef:
         bare = node.with_changes(
             leading_lines=[], decorators=[], lines_after_decorators=[], body=cst.SimpleStatementSuite([cst.Pass()])
         )
         text = code_of(bare, self.module)
         width = self._width(indents)
-        if all(len(line) <= width for line in text.replace(" pass", "").splitlines()[:1]) and _later_lines_fit(
-            text, self.limit
-        ):
+        if self._fits(text.replace(" pass", ""), original, width):
             return node
         formatted = _black(text, width)
         if formatted is None:
@@ -61,16 +61,21 @@ class LineFormatter:
             params=parsed.params, returns=parsed.returns, whitespace_before_params=parsed.whitespace_before_params
         )
 
+    def _fits(self, text: str, original: cst.CSTNode, width: int) -> bool:
+        """Whether no line became too long: those that were so before are their author's, as are long strings.
+
+        Continuation lines carry their own indentation, the first line does not.
+        """
+        lines = text.splitlines()
+        long = [line for line in lines[:1] if len(line) > width]
+        if '"""' not in text and "'''" not in text:
+            long += [line for line in lines[1:] if len(line) > self.limit]
+        return not long or set(long) <= set(code_of(original, self.module).splitlines())
+
     def _config(self) -> cst.PartialParserConfig:
         return cst.PartialParserConfig(
             default_indent=self.module.default_indent, default_newline=self.module.default_newline
         )
-
-
-def _later_lines_fit(text: str, limit: int) -> bool:
-    """Continuation lines carry their own indentation; strings over several lines are nobody's to break."""
-    lines = text.splitlines()[1:]
-    return '"""' in text or "'''" in text or all(len(line) <= limit for line in lines)
 
 
 def _black(text: str, width: int) -> str | None:

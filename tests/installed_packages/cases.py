@@ -14,8 +14,8 @@ class Case:
     inputs: `floats(...)`, `integers(high, ...)` or `mask(...)`, by position or under their "keyword"; then `keywords`.
     training: in training mode, dropout 0. method: what is called, the model itself if empty.
     compiled: the JAX side runs under `jax.jit`. quick: belongs to the everyday tests.
-    forward, backward: tolerance relative to the largest magnitude of the compared array; wider where layer norms of
-    almost constant inputs magnify rounding (in double precision those agree to 1e-12).
+    forward, backward: relative tolerances; wider where norms of almost constant inputs magnify rounding (in double
+    precision those agree to 1e-12).
     """
 
     name: str
@@ -119,7 +119,7 @@ VIT_CASES = (
     vit("max_vit_registers", "max_vit_with_registers.MaxViT", (floats(1, 3, 32, 32),), {"num_classes": 5,
         "dim_conv_stem": 8, "dim": 16, "dim_head": 8, "depth": [1, 1], "window_size": 4}),
     vit("nest", "nest.NesT", arguments={"image_size": 32, "patch_size": 4, "num_classes": 5, "dim": 8, "heads": 2,
-        "num_hierarchies": 2, "block_repeats": [1, 1], "dim_head": 8, "mlp_mult": 2}, backward=1e-3),
+        "num_hierarchies": 2, "block_repeats": [1, 1], "dim_head": 8, "mlp_mult": 2}),
     vit("mobile_vit", "mobile_vit.MobileViT", (floats(1, 3, 64, 64),), {"image_size": [64, 64],
         "dims": [12, 16, 20], "channels": [4, 4, 8, 8, 12, 12, 16, 16, 20, 20, 24], "num_classes": 5,
         "depths": [1, 1, 1]}),
@@ -151,7 +151,6 @@ VIT_CASES = (
     vit("orthogonal_residual", "simple_vit_orthog_residual_update.SimpleViT"),
     vit("dca", "attn_residual_with_dca_simple_vit.SimpleViT"),
     vit("simple_uvit", "simple_uvit.SimpleUViT"),
-    vit("normalized_vit", "normalized_vit.nViT"),
     vit("decorr", "vit_with_decorr.ViT"),
     vit("vit_5", "vit_5.ViT"),
     vit("jet_vit", "jet_vit.JetViT", arguments={**PATCHES, "window_size": 2}),
@@ -161,8 +160,6 @@ VIT_CASES = (
         "num_looped_blocks": 1, "post_loop_depth": 1, "loop_depth": 2}),
     vit("ats_vit", "ats_vit.ViT", arguments={**PATCHES, "max_tokens_per_depth": [8, 4]}, compiled=False),
     vit("vit_detpool", "vit_detpool.ViTDetPool"),
-    vit("mae", "mae.MAE", arguments={"encoder": {"$": "vit_pytorch.simple_vit.SimpleViT", **PATCHES}, "decoder_dim": 24,
-        "decoder_depth": 1, "decoder_heads": 2, "decoder_dim_head": 8}, quick=True),
     vit("mp3", "mp3.MP3", arguments={"vit": {"$": "vit_pytorch.mp3.ViT", "num_classes": 5, "image_size": 32,
         "patch_size": 8, "dim": 32, "depth": 1, "heads": 2, "mlp_dim": 40, "dim_head": 8}, "masking_ratio": 0.5}),
     vit("memory", "learnable_memory_vit.Adapter", arguments={"vit": {"$": "vit_pytorch.learnable_memory_vit.ViT",
@@ -171,7 +168,6 @@ VIT_CASES = (
         "transformer": {"$": "vit_pytorch.vit.Transformer", "dim": 32, "depth": 1, "heads": 2, "dim_head": 8,
         "mlp_dim": 40}}),
     vit("distill", "distill.DistillableViT"),
-    vit("na_vit", "na_vit.NaViT", (floats(1, 3, 16, 16),), {**PATCHES}, method=""),
 )  # fmt: skip
 
 
@@ -212,13 +208,12 @@ X_CASES = (
     language("talking_heads", {"attn_pre_talking_heads": True, "attn_post_talking_heads": True}),
     language("sandwich", {"sandwich_norm": True, "macaron": True}),
     language("residual_gate", {"gate_residual": True, "scale_residual": True}),
-    language("attention_gate", {"attn_gate_values": True, "attn_gate_value_heads": True}),
     language("sparse_topk", {"attn_sparse_topk": 4}),
     language("value_residual", {"add_value_residual": True, "learned_value_residual_mix": True}),
     language("hyper_connections", {"num_residual_streams": 2}),
     language("dynamic_tanh", {"use_dynamic_tanh": True}),
     language("memory_tokens", wrapper={"num_memory_tokens": 3}),
-    language("tied", wrapper={"tie_embedding": True, "emb_frac_gradient": 0.5}),
+    language("gradient_fraction", wrapper={"emb_frac_gradient": 0.5}),
     language("sinusoidal", wrapper={"scaled_sinu_pos_emb": True, "use_abs_pos_emb": True}),
     language("embeddings", keywords={"return_embeddings": True, "return_intermediates": False}),
     language("shift_tokens", {"shift_tokens": 1}),
@@ -240,9 +235,6 @@ X_CASES = (
          quick=True),
     Case("x_autoregressive_mask", _wrapped("autoregressive_wrapper.AutoregressiveWrapper", mask_prob=0.3),
          (integers(20, 2, 12),)),
-    Case("x_xl", _wrapped("xl_autoregressive_wrapper.XLAutoregressiveWrapper"), (integers(20, 2, 12),)),
-    Case("x_belief_state", {"$": "x_transformers.belief_state_wrapper.BeliefStateWrapper",
-         "forward_decoder": _wrapped("")["net"], "backward_decoder": _wrapped("")["net"]}, (integers(20, 2, 8),)),
     Case("x_neo_mlp", {"$": "x_transformers.neo_mlp.NeoMLP", "dim_in": 5, "dim_hidden": 6, "dim_out": 4,
          "dim_model": 16, "depth": 2}, (floats(3, 5),)),
     Case("x_xval", {"$": "x_transformers.xval.XValTransformerWrapper", "num_tokens": 20, "numerical_token_id": 3,
