@@ -11,10 +11,8 @@ from typing import Any
 
 import click
 
-API_MAPS = Path(__file__).resolve().parent.parent / "api_maps"
-FRAMEWORKS = sorted(
-    folder.name for folder in API_MAPS.iterdir() if folder.is_dir() and folder.name not in ("canonical", "__pycache__")
-)
+from .frameworks import FRAMEWORKS
+
 FRAMEWORK = click.Choice(FRAMEWORKS)
 DEVICE = click.Choice(["cpu", "cuda", "tpu"])
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}

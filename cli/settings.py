@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..rewriter.problems import InputError
-from .main import FRAMEWORKS
+from .frameworks import FRAMEWORKS
 
 KINDS: Mapping[str, type] = {
     "from": str, "to": str, "exclude": list, "select": list, "ignore": list, "jobs": int, "strict": bool,

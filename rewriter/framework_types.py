@@ -69,6 +69,9 @@ class FrameworkTypes:
         self._parents: AbstractMapping[str, str] = fact("class_parents", default={})
         self._path_aliases: AbstractMapping[str, str] = fact("path_aliases", default={})
         self._array_functions = frozenset(fact("array_functions", default=()))
+        companions = frozenset(root for each in tables.frameworks.values() if each.fact("auxiliary") for root in each.roots)
+        self._foreign_classes = companions | {"pathlib", "PIL", "argparse", "pandas"}
+        self._foreign_functions = companions | {"json", "logging", "argparse", "os", "pathlib"}
         self._constants = self._collect_constants()
         self._layers = {
             path: rows[0]
@@ -102,7 +105,7 @@ class FrameworkTypes:
             names = {path.partition(".")[2] for path in framework.by_path if path.startswith(f"{short}.")}
             if framework is self.framework:
                 own |= names
-            elif framework.name != "tensorflow":
+            elif not framework.fact("stands_alone", default=False):
                 others |= names
         return frozenset(own - others - set(self.framework.fact("ambiguous_attributes", default=())))
 
@@ -148,7 +151,7 @@ class FrameworkTypes:
             return parse_type(text)
         if self.owns(path):
             return Instance(path)
-        return Foreign(path) if path.partition(".")[0] in ("numpy", "pathlib", "PIL", "argparse", "pandas") else UNKNOWN
+        return Foreign(path) if path.partition(".")[0] in self._foreign_classes else UNKNOWN
 
     def is_module_base(self, path: str) -> bool:
         """Whether a class of the framework is a module or a layer."""
@@ -174,6 +177,8 @@ class FrameworkTypes:
         if kind is None:
             return None
         first = arguments[0] if arguments else UNKNOWN
+        if kind == "parameters":
+            return Sequence(Array("float", None, "parameter"), "modules")
         if kind == "modules":
             return Sequence(item_type(first) if arguments else UNKNOWN, "modules")
         if kind == "mapping":
@@ -286,6 +291,6 @@ class FrameworkTypes:
             return FLOAT
         if root == "random":
             return FLOAT if path in ("random.random", "random.uniform", "random.gauss") else UNKNOWN
-        return Foreign(path) if root in ("numpy", "json", "logging", "argparse", "os", "pathlib") else UNKNOWN
+        return Foreign(path) if root in self._foreign_functions else UNKNOWN
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .comparison import Comparison, StageResult, render_table
     from .harness import verify
+    from .live_transfer import transfer_weights
     from .problems import VerifyError, WeightMismatch
-    from .transfer import axis_permutation, transfer_weights
+    from .transfer import axis_permutation
     from .weights import convert_checkpoint
 
 _HOMES = {
@@ -21,7 +22,7 @@ _HOMES = {
     "VerifyError": "problems",
     "WeightMismatch": "problems",
     "axis_permutation": "transfer",
-    "transfer_weights": "transfer",
+    "transfer_weights": "live_transfer",
     "convert_checkpoint": "weights",
 }
 __all__ = [
