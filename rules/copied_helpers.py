@@ -149,8 +149,8 @@ def read_store(node: cst.Assign, context: FileContext) -> Stored | None:
             args=[only],
         ) if context.source.name == "jax":  # fmt: skip
             index = cst.Subscript(array, place.slice)
-            value = _combined(index, method, only.value)
-            return Stored(target, array, index, value) if value is not None else None
+            stored = _combined(index, method, only.value)
+            return Stored(target, array, index, stored) if stored is not None else None
     return None
 
 

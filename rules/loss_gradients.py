@@ -163,7 +163,8 @@ def _differentiated(
             return None
     if set(options) - {"has_aux", "argnums"} or any(a.keyword or a.star for a in call.args):
         return None
-    count = len(options["argnums"].elements) if isinstance(options.get("argnums"), cst.Tuple) else 1  # type: ignore[union-attr]
+    argnums = options.get("argnums")
+    count = len(argnums.elements) if isinstance(argnums, cst.Tuple) else 1
     names = [p.name.value for p in function.params.params]
     passed = [dotted(argument.value) for argument in call.args]
     if count > 1 or len(names) != len(passed) or None in passed:
@@ -245,9 +246,9 @@ def _update(small: cst.CSTNode, context: FileContext) -> Update | None:
                 args=[cst.Arg(value=cst.Call(func=cst.Name(value="zip"), args=[grads, variables]))],
             )
         ):
-            models = variable_owners(variables.value)
-            if isinstance(grads.value, cst.Name) and models is not None:
-                return Update(owner, models, grads.value.value)
+            owners = variable_owners(variables.value)
+            if isinstance(grads.value, cst.Name) and owners is not None:
+                return Update(owner, owners, grads.value.value)
     return None
 
 

@@ -88,7 +88,8 @@ class _Writer:
         for target, value in gradient.results:
             if dotted(target) is None or dotted(target) != dotted(value):
                 node = self.context.rewrite(value).visit(rename)
-                lines.append(cst.SimpleStatementLine([cst.Assign([cst.AssignTarget(target)], node)]))
+                assign = cst.Assign([cst.AssignTarget(target)], node)  # type: ignore[arg-type]
+                lines.append(cst.SimpleStatementLine([assign]))
         return lines
 
     def loss(self, gradient: LossGradient) -> Any:
@@ -133,7 +134,8 @@ class TorchWriter(_Writer):
         limit = [self.context.rewrite(argument) for argument in clip.limit]
         call = self.context.expression(
             f"torch.nn.utils.clip_grad_{clip.kind}_({{parameters}}, {{limit}})", parameters=parameters, limit=limit)  # fmt: skip
-        small: Any = cst.Expr(call) if clip.norm is None else cst.Assign([cst.AssignTarget(clip.norm)], call)
+        norm: Any = clip.norm
+        small: Any = cst.Expr(call) if norm is None else cst.Assign([cst.AssignTarget(norm)], call)
         return [cst.SimpleStatementLine([small])]
 
 

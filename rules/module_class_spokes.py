@@ -54,8 +54,9 @@ def _runs_base(function: cst.CSTNode) -> bool:
 
 def _with_first(function: cst.FunctionDef, statements: list[cst.BaseStatement]) -> cst.FunctionDef:
     """Statements at the start of a function, behind its docstring; a lone `pass` goes."""
-    if not isinstance(function.body, cst.IndentedBlock):
-        lines = [cst.SimpleStatementLine([small]) for small in function.body.body if not isinstance(small, cst.Pass)]
+    body: Any = function.body
+    if not isinstance(body, cst.IndentedBlock):
+        lines = [cst.SimpleStatementLine([small]) for small in body.body if not isinstance(small, cst.Pass)]
         return function.with_changes(body=cst.IndentedBlock([*statements, *lines]))
     inner = [line for line in function.body.body if not line.deep_equals(cst.parse_statement("pass"))]
     at = 1 if function.get_docstring() is not None else 0

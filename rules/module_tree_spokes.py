@@ -47,17 +47,13 @@ def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
 
 
 def _mode(construct: ModeSwitch, module: Any, context: FileContext) -> Any:
-    if context.target.name == "tensorflow":
-        if construct.training is None:
-            return context.expression(
-                "helpers.set_training({m}, {mode})", m=module, mode=context.rewrite(construct.mode)
-            )
-        return context.expression(
-            "helpers.set_training({m})" if construct.training else "helpers.set_training({m}, False)", m=module
-        )
+    computed: Any = construct.mode
+    is_torch = context.target.name == "torch"
     if construct.training is None:
-        return context.expression("{m}.train({mode})", m=module, mode=context.rewrite(construct.mode))
-    return context.expression("{m}.train()" if construct.training else "{m}.eval()", m=module)
+        template = "{m}.train({mode})" if is_torch else "helpers.set_training({m}, {mode})"
+        return context.expression(template, m=module, mode=context.rewrite(computed))
+    templates = ("{m}.eval()", "{m}.train()") if is_torch else ("helpers.set_training({m}, False)", "helpers.set_training({m})")
+    return context.expression(templates[construct.training], m=module)
 
 
 def read_call(node: cst.Call, context: FileContext) -> ModuleQuery | ModeSwitch | Refusal | None:

@@ -76,7 +76,7 @@ def _index(place: Place, context: FileContext) -> cst.BaseExpression:
             used = written if bounds[2] is not None else written[:2]
             parts.append(cst.Call(cst.Name("slice"), [cst.Arg(bound) for bound in used]))
         else:
-            parts.append(context.rewrite(element.slice.value))
+            parts.append(context.rewrite(element.slice.value))  # type: ignore[attr-defined]
     return parts[0] if len(parts) == 1 else cst.Tuple([cst.Element(part) for part in parts])
 
 

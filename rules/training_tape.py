@@ -31,7 +31,7 @@ def variables_of(models: Sequence[Any]) -> Any:
 def taped(context: FileContext, body: Sequence[Any], persistent: bool = False) -> Any:
     """`with tf.GradientTape() as tape:` around statements."""
     options = "persistent=True" if persistent else ""
-    (block,) = context.statements(f"with tensorflow.GradientTape({options}) as tape:\n    pass\n")
+    block: Any = context.statements(f"with tensorflow.GradientTape({options}) as tape:\n    pass\n")[0]
     return block.with_changes(body=block.body.with_changes(body=list(body)))
 
 
@@ -88,7 +88,8 @@ class TapeWriter(BlockWriter):
         step = update_of(self.context, self.context.rewrite(call.func.value), change.variables[0], models)
         if not change.guarded:
             return [step]
-        (guard,) = self.context.statements("if {grads} is not None:\n    pass\n", grads=cst.Name(change.variables[0]))
+        name = cst.Name(change.variables[0])
+        guard: Any = self.context.statements("if {grads} is not None:\n    pass\n", grads=name)[0]
         return [guard.with_changes(body=guard.body.with_changes(body=[step]))]
 
 
