@@ -76,7 +76,7 @@ def normal_commas(arguments: Sequence[cst.Arg]) -> list[cst.Arg]:
         if multi_line and index == len(arguments) - 2 and not isinstance(arguments[-1].comma, cst.Comma):
             before = arguments[index - 1].comma if index else None
             result[index:] = _moved_closing(argument, arguments[-1], before)
-        elif (last and not multi_line) or (not last and not multi_line and not comma.whitespace_after.value):
+        elif (last and not multi_line) or (not last and not multi_line and not comma.whitespace_after.value):  # type: ignore[attr-defined]
             result[index] = argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
     return result
 
@@ -173,7 +173,7 @@ class _Substitution(cst.CSTTransformer):
     def __init__(self, nodes: Mapping[str, Any], resolve: Resolver) -> None:
         super().__init__()
         self.nodes = nodes
-        self.resolve = resolve
+        self.reference = resolve
 
     def visit_Attribute(self, node: cst.Attribute) -> bool:
         return True
@@ -181,7 +181,7 @@ class _Substitution(cst.CSTTransformer):
     def leave_Attribute(self, original: cst.Attribute, updated: cst.Attribute) -> cst.BaseExpression:
         path = _dotted(original)
         if path is not None:
-            resolved = self.resolve(path)
+            resolved = self.reference(path)
             if resolved is not None:
                 return resolved
         return updated.with_changes(value=parenthesized(updated.value))

@@ -81,11 +81,13 @@ class LineFormatter:
 def _black(text: str, width: int) -> str | None:
     """The statement as black writes it; None where black declines or nothing changes."""
     import black
+    from black.parsing import InvalidInput
+    from black.report import NothingChanged
 
     mode = black.Mode(line_length=max(width, 20), string_normalization=False, magic_trailing_comma=True)
     try:
         formatted = black.format_str(text, mode=mode)
-    except (black.InvalidInput, black.NothingChanged):
+    except (InvalidInput, NothingChanged):
         return None
     return None if formatted == text or "\\\n" in text else formatted
 

@@ -234,7 +234,7 @@ def update_imports(
         if pending and insert_at == len(body) and not statements:
             changed = changed.with_changes(leading_lines=_merge_lines(pending, changed))
             pending = ()
-        body.append(changed)
+        body.append(changed)  # type: ignore[arg-type]
     if not statements:
         return module.with_changes(body=body)
     if insert_at is None:

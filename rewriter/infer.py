@@ -336,6 +336,7 @@ class Inference:
 
     def analyze_definition(self, node: cst.CSTNode, walker: StatementWalker) -> Type:
         """Analyse a function or class where the walker meets its definition; local ones become callables."""
+        assert isinstance(node, (cst.FunctionDef, cst.ClassDef))
         path = f"{walker.scope.module}.{node.name.value}"
         known = walker.scope.definitions.get(node.name.value)
         top_level = known is not None and known.node is node

@@ -332,6 +332,7 @@ class ExpressionEvaluator:
     def slice_element(self, node: cst.SubscriptElement) -> Type:
         if isinstance(node.slice, cst.Index):
             return self.evaluate(node.slice.value)
+        assert isinstance(node.slice, cst.Slice)
         for part in (node.slice.lower, node.slice.upper, node.slice.step):
             if part is not None:
                 self.evaluate(part)

@@ -203,7 +203,7 @@ def _insert_helpers(module: cst.Module, context: FileContext) -> cst.Module:
     place = 0
     for index, statement in enumerate(module.body):
         is_line = isinstance(statement, cst.SimpleStatementLine)
-        if is_line and isinstance(statement.body[0], (cst.Import, cst.ImportFrom)):  # type: ignore[union-attr]
+        if is_line and isinstance(statement.body[0], (cst.Import, cst.ImportFrom)):  # type: ignore[union-attr,index]
             place = index + 1
         elif isinstance(statement, (cst.ClassDef, cst.FunctionDef)):
             break

@@ -37,7 +37,7 @@ class _RecordingState(CodegenState):
         if node in self.wanted and node not in self.extents:
             self.extents[node] = (self.starts[node], len(self.tokens))
 
-    def record_syntactic_position(
+    def record_syntactic_position(  # type: ignore[override]
         self, node: cst.CSTNode, *, start_node: object = None, end_node: object = None
     ) -> object:
         return _SyntacticExtent(self, node) if node in self.wanted else NO_POSITION

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 import libcst as cst
 
-from .helper_code import MODULE, helper_module, is_helper_module
+from .helper_code import helper_module, is_helper_module
 from .infer import Inference
+from .names import HELPER_MODULE as MODULE
 from .names import FileScope, Repository
 from .pipeline import ConvertedFile, Options, convert_file
 from .report import FileRecord, Report, Site

@@ -163,7 +163,7 @@ def _device_names(node: cst.Assign) -> list[str]:
     target = node.targets[0].target
     if len(node.targets) == 1 and isinstance(target, cst.Name) and _is_device(node.value):
         return [target.value]
-    return [target.elements[at].value.value for at, _ in _pairs(node)]  # type: ignore[union-attr]
+    return [target.elements[at].value.value for at, _ in _pairs(node)]  # type: ignore[union-attr,attr-defined]
 
 
 def _is_device(node: cst.CSTNode) -> bool:

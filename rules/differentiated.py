@@ -39,7 +39,8 @@ def _differentiated_names(inference: Inference) -> frozenset[str]:
         for function in nodes.of(cst.FunctionDef):
             functions.setdefault(function.name.value, []).append(function)
         if any(name.value == "backward" for name in nodes.of(cst.Name)):
-            for block in (module, *nodes.of(cst.IndentedBlock)):
+            pending |= _called_before_backward(module)
+            for block in nodes.of(cst.IndentedBlock):
                 pending |= _called_before_backward(block)
     pending |= set(inference.framework.forward_methods)
     reached: set[str] = set()

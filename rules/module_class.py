@@ -116,7 +116,7 @@ def _with_prelude(node: cst.ClassDef, prelude: list[cst.BaseStatement]) -> cst.C
             lines = prelude if own == "self" else [line.visit(_Rename("self", own)) for line in prelude]
             inner = list(statement.body.body)
             if isinstance(statement.body, cst.SimpleStatementSuite):
-                inner = [cst.SimpleStatementLine([small]) for small in inner]
+                inner = [cst.SimpleStatementLine([small]) for small in inner]  # type: ignore[list-item]
             at = 1 if inner and _is_docstring(inner[0]) else 0
             at += 1 if len(inner) > at and _calls_constructor(inner[at]) else 0
             rest = [line for line in inner[at:] if not _is_pass(line)]
@@ -179,7 +179,7 @@ def _add_constructor(
     if at > 0:
         function = function.with_changes(leading_lines=[blank])
     if at < len(body):
-        lines = list(body[at].leading_lines)
+        lines = list(body[at].leading_lines)  # type: ignore[union-attr]
         if not lines or lines[0].comment is not None:
             body[at] = body[at].with_changes(leading_lines=[blank, *lines])
     body.insert(at, function)

@@ -152,14 +152,16 @@ def _write_mode(construct: ModeSwitch, node: cst.Call, context: FileContext) -> 
     module = context.rewrite(construct.module)
     if construct.is_statement and construct.training is not None:
         return context.expression("{module}.train()" if construct.training else "{module}.eval()", module=module)
+    if is_super(construct.module) and construct.mode is None:
+        return context.expression("super().train()" if construct.training else "super().eval()")
     if is_super(construct.module):
-        return context.expression(
-            "super().train() if {mode} else super().eval()", mode=context.rewrite(construct.mode)
-        )
+        assert construct.mode is not None
+        mode = context.rewrite(construct.mode)
+        return context.expression("super().train() if {mode} else super().eval()", mode=mode)
     if construct.training is None:
-        return context.expression(
-            "helpers.set_training({module}, {mode})", module=module, mode=context.rewrite(construct.mode)
-        )
+        assert construct.mode is not None
+        mode = context.rewrite(construct.mode)
+        return context.expression("helpers.set_training({module}, {mode})", module=module, mode=mode)
     if construct.training:
         return context.expression("helpers.set_training({module})", module=module)
     return context.expression("helpers.set_training({module}, False)", module=module)

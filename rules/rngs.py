@@ -359,7 +359,7 @@ def read_seeding(node: cst.SimpleStatementLine, context: FileContext) -> Seeding
     """`torch.manual_seed(s)` as a statement of its own."""
     if not is_seeding_statement(context, node):
         return None
-    call = node.body[0].value  # type: ignore[union-attr]
+    call = node.body[0].value  # type: ignore[union-attr,attr-defined]
     assert isinstance(call, cst.Call)
     function = context.enclosing(cst.FunctionDef)
     local = seeds_here(context, function.body) if function is not None else True
