@@ -206,9 +206,16 @@ class OpWriter:
         node = self.context.rewrite(argument.node)
         if isinstance(node, (cst.Tuple, cst.List)) and (node.elements or row.form == "method"):
             return [cst.Arg(element.value, star="*" if isinstance(element, cst.StarredElement) else "") for element in node.elements]  # fmt: skip
-        if row.form == "method":
+        empty_shape = isinstance(node, (cst.Tuple, cst.List)) and self._takes_shape(row)
+        if row.form == "method" or empty_shape:
             return [cst.Arg(node)]
         return [cst.Arg(operand(node), star="*")]
+
+    def _takes_shape(self, row: Spelling) -> bool:
+        """Whether the variable number of arguments are the lengths of a shape, which may also be given as one."""
+        variadic = next(p.hub for p in row.parameters if p.passing is Passing.VARIADIC)
+        hub = self.context.tables.hub[row.op].parameter(variadic)
+        return hub is not None and hub.kind == "shape"
 
     def _node(self, argument: Argument, hub: str, row: Spelling) -> cst.BaseExpression:
         """The rewritten expression of an argument, enumerations translated."""

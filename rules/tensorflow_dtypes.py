@@ -122,6 +122,25 @@ def write_comparison(construct: MixedTypes, node: cst.Comparison, context: FileC
     return node.with_changes(left=left, comparisons=[node.comparisons[0].with_changes(comparator=right)])
 
 
+@dataclass(frozen=True)
+class PlusSign:
+    """`+x` of an array, which tensors do not have."""
+
+    array: cst.BaseExpression
+
+
+def read_sign(node: cst.UnaryOperation, context: FileContext) -> PlusSign | None:
+    """`+x`."""
+    is_array = isinstance(node.operator, cst.Plus) and isinstance(context.type_of(node.expression), Array)
+    return PlusSign(node.expression) if is_array else None
+
+
+def write_sign(construct: PlusSign, node: cst.UnaryOperation, context: FileContext) -> Any:
+    """The array."""
+    context.converted(node, op="positive", rule="tensorflow_dtypes")
+    return context.rewrite(construct.array)
+
+
 def read_op(node: cst.Call, context: FileContext) -> TypedOp | None:
     """`torch.exp(count)`, `mask.sum()`, `torch.arange(n)`."""
     op = context.bound(node)
@@ -179,5 +198,6 @@ RULES = (
         {"tensorflow": write_comparison},
         order=65,
     ),
+    Rule("plus_sign", (cst.UnaryOperation,), dict.fromkeys(_ALL, read_sign), {"tensorflow": write_sign}, order=60),
     Rule("typed_ops", (cst.Call,), dict.fromkeys(_ALL, read_op), {"tensorflow": write_op}, order=70),
 )

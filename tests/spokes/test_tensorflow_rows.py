@@ -46,7 +46,7 @@ def test_from_torch(op_name: str) -> None:
             if not difference and gradients is not None and followed:
                 difference = compare_gradients(gradients, other_gradients)
         except InvalidCall as error:
-            if is_mixed(case):
+            if is_mixed(case) or " @ " in case.text:  # TensorFlow's @ refuses vectors, loudly too.
                 continue
             difference = f"TensorFlow refuses: {error}"
         except Exception as error:
