@@ -21,6 +21,7 @@ from .report import FileRecord, Site
 from .rewrite import Rewriter
 from .rule import Rule, discover, rules_for
 from .source import MARK, SKIP, SKIP_FILE, Source, imported_modules, render
+from .tables import Framework
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,18 @@ def is_skipped(source: Source) -> bool:
     return any(line.comment is not None and line.comment.value.startswith(SKIP_FILE) for line in lines)
 
 
-def is_converted(source: Source, target_roots: tuple[str, ...]) -> bool:
-    """Whether an earlier conversion to the target left marks in a file; reading its output as source would be wrong."""
+def is_converted(source: Source, source_framework: Framework, target: Framework) -> bool:
+    """Whether an earlier conversion to the target wrote a file: reading its output as source would be wrong.
+
+    It left marks, or the file imports the target and not the source, which it knows only through other files.
+    """
     text = source.text
-    marked = any(line.lstrip().startswith(MARK) and SKIP not in line for line in text.splitlines())
-    if not marked:
+    roots = {module.partition(".")[0] for module in imported_modules(text.encode()) or ()}
+    if not roots.intersection(target.roots):
         return False
-    modules = imported_modules(text.encode()) or ()
-    return any(module.partition(".")[0] in target_roots for module in modules)
+    if any(line.lstrip().startswith(MARK) and SKIP not in line for line in text.splitlines()):
+        return True
+    return not target.fact("auxiliary") and not roots.intersection(source_framework.roots)
 
 
 def convert_file(source: Source, data: bytes, inference: Inference, options: Options) -> ConvertedFile:
@@ -84,8 +89,9 @@ def convert_file(source: Source, data: bytes, inference: Inference, options: Opt
         return ConvertedFile(
             source.path, data, FileRecord(source.path, "skipped", SKIP_FILE, source.lines), (), frozenset()
         )
-    if is_converted(source, inference.tables.frameworks[options.target].roots):
-        reason = "already converted; its places marked `# ivy-convert:` need a person"
+    frameworks = inference.tables.frameworks
+    if is_converted(source, frameworks[inference.source], frameworks[options.target]):
+        reason = "already converted; places marked `# ivy-convert:` need a person"
         return ConvertedFile(
             source.path, data, FileRecord(source.path, "unchanged", reason, source.lines), (), frozenset()
         )

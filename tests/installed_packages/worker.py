@@ -1,8 +1,8 @@
-"""Runs cases on one side, in a process of its own: `python worker.py torch|jax PACKAGES CASES FOLDER`.
+"""Runs cases on one side, in a process of its own: `python worker.py torch|jax PACKAGES CASES FOLDER [REFUSED]`.
 
 PACKAGES is the folder that the package is imported from, CASES the JSON list of cases to run, FOLDER where the
 results go: for each case an .npz file of weights, inputs, outputs and gradients from the torch side, of outputs
-and gradients from the JAX side, or a .txt file with the traceback. On the JAX side torch cannot be imported.
+and gradients from the JAX side, or a .txt file with the traceback. REFUSED are packages that cannot be imported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-REFUSED = ("torch", "tensorflow")
 STUBBED = ("torchvision", "torchvision.transforms")
 
 
@@ -35,10 +34,10 @@ class Refused:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-def main(side: str, packages: str, cases: str, folder: str) -> None:
+def main(side: str, packages: str, cases: str, folder: str, refused: str = "") -> None:
     """Run the cases one after the other; a failure is that case's result."""
-    if side == "jax":
-        sys.meta_path.insert(0, Refused(*REFUSED)) if "x_dec" not in cases else None  # type: ignore[arg-type]
+    if refused:
+        sys.meta_path.insert(0, Refused(*refused.split(",")))  # type: ignore[arg-type]
     sys.path.insert(0, packages)
     for name in STUBBED:
         sys.modules[name] = types.ModuleType(name)
