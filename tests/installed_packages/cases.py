@@ -116,8 +116,6 @@ VIT_CASES = (
         "dim_head": 8, "depth": [1, 1], "window_size": 4, "mbconv_expansion_rate": 2}),
     vit("max_vit_train", "max_vit.MaxViT", (floats(2, 3, 32, 32),), {"num_classes": 5, "dim_conv_stem": 8,
         "dim": 16, "dim_head": 8, "depth": [1, 1], "window_size": 4, "dropout": 0.0}, training=True),
-    vit("max_vit_registers", "max_vit_with_registers.MaxViT", (floats(1, 3, 32, 32),), {"num_classes": 5,
-        "dim_conv_stem": 8, "dim": 16, "dim_head": 8, "depth": [1, 1], "window_size": 4}),
     vit("nest", "nest.NesT", arguments={"image_size": 32, "patch_size": 4, "num_classes": 5, "dim": 8, "heads": 2,
         "num_hierarchies": 2, "block_repeats": [1, 1], "dim_head": 8, "mlp_mult": 2}),
     vit("mobile_vit", "mobile_vit.MobileViT", (floats(1, 3, 64, 64),), {"image_size": [64, 64],
