@@ -204,7 +204,8 @@ def test_distributions(op_name: str) -> None:
         difference = compare_shapes(expected, actual)
         if not difference and "empty" not in op_name:
             difference = compare_moments(expected, actual)
-            if (actual == again).all() and (expected != repeated).any():
+            # A handful of draws from few values repeats by chance.
+            if actual.size > 8 and (actual == again).all() and (expected != repeated).any():
                 difference = "the same values twice"
         if difference:
             failures.append(f"{case.text} [{case.sample.text}]: {difference}")

@@ -91,7 +91,8 @@ class Recorder:
         args, kwargs = _arguments(frame)
         if kind == "init":
             if args:
-                self._remember(args[0], args[1:], kwargs)
+                given, named = without_defaults(args[0], frame.f_code, args[1:], kwargs)
+                self._remember(args[0], given, named)
         elif kind == "method":
             if args and self.adapter.is_module(args[0]):
                 self._method_call(args[0], frame.f_code.co_name, args[1:], kwargs)
@@ -146,6 +147,34 @@ class Recorder:
         if signature not in seen:
             seen.add(signature)
             self.cases.append(case | {"subject": subject, **_adopt(case, trial, self.store)})
+
+
+def without_defaults(
+    made: Any, code: types.CodeType, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a constructor by name, without those that have their default.
+
+    A frame shows every parameter. What the user did not write may not exist on the other side, such as a layer's
+    device, so it must not be handed over. Constructors with variable arguments keep theirs by position.
+    """
+    functions = (vars(cls).get("__init__") for cls in type(made).__mro__)
+    function = next((one for one in functions if getattr(one, "__code__", None) is code), None)
+    if function is None or code.co_flags & inspect.CO_VARARGS:
+        return args, kwargs
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    named: dict[str, Any] = {}
+    for parameter, value in zip(parameters, args, strict=False):
+        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+            return args, kwargs
+        if not _is_default(value, parameter.default):
+            named[parameter.name] = value
+    defaults = {parameter.name: parameter.default for parameter in parameters}
+    named |= {name: value for name, value in kwargs.items() if not _is_default(value, defaults.get(name, parameters))}
+    return (), named
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and isinstance(value, (int, float, str)) and value == default)
 
 
 def _arguments(frame: types.FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:

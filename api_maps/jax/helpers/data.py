@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .generators import numpy_random
+from .generators import key_from, numpy_random
 
 
 class Dataset:
@@ -224,9 +224,10 @@ class DataLoader:
 
         if not indices:
             return iter(())
-        source = grain.MapDataset.source(indices)
         if self.shuffle:
-            source = source.shuffle(seed=int(numpy_random(self.generator).integers(2**32)))
+            order = jax.random.permutation(key_from(self.generator), len(indices))
+            indices = [indices[place] for place in np.asarray(order)]
+        source = grain.MapDataset.source(indices)
         if self.batch_sampler is not None:
             batches = source.map(lambda numbers: self.collate_fn([self.dataset[number] for number in numbers]))
         else:
