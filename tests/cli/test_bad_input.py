@@ -220,7 +220,11 @@ def test_control_c_of_a_real_process(source: Path) -> None:
         (source / f"m{number}.py").write_text("import torch\n" + lines)
     before = snapshot(source)
     command = [sys.executable, "-m", "ivy_convert.cli.main", "src", "--to", "jax", "--in-place", "--jobs", "2"]
-    process = subprocess.Popen(command, cwd=source.parent, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=source.parent, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        # A shell that runs the tests in the background has them ignore SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     time.sleep(1.5)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
