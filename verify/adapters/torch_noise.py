@@ -29,7 +29,21 @@ def _make(array: np.ndarray, options: dict[str, Any], default: torch.dtype) -> t
 
 def noise_replacements(stream: NoiseStream) -> list[tuple[Any, str, Any]]:
     """`(owner, name, function)` for every function and method that draws."""
-    return [*_creation(stream), *_methods(stream), *_dropout(stream)]
+    return [*_creation(stream), *_methods(stream), *_dropout(stream), *_shuffling(stream)]
+
+
+def _shuffling(stream: NoiseStream) -> list[tuple[Any, str, Any]]:
+    """One permutation for each round over the data: torch's sampler draws a second one of which it uses nothing."""
+    sampler = torch.utils.data.RandomSampler
+    original = sampler.__iter__
+
+    def iterate(self: Any) -> Any:
+        count = len(self.data_source)
+        if self.replacement or self.num_samples != count:
+            return original(self)
+        return iter(stream.permutation(count).tolist())
+
+    return [(sampler, "__iter__", iterate)]
 
 
 def _creation(stream: NoiseStream) -> list[tuple[Any, str, Any]]:
