@@ -1,0 +1,140 @@
+"""Whether two results are the same: number of parts, shapes, kinds of dtype, values, gradients, distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from .bridges import flatten, to_numpy
+
+#: Relative to each value and to the largest one of the array.
+TOLERANCES = {torch.float16: 2e-3, torch.bfloat16: 2e-2}
+TOLERANCE = 5e-5
+#: Errors up to this many times those of torch itself, against its own run in double precision, are rounding.
+ROUNDING_FACTOR = 8.0
+#: How many draws two distributions are compared by at least, and how far their moments may be apart.
+LEAST_DRAWS, STANDARD_ERRORS = 200, 6.0
+
+
+def kind(value: Any) -> str:
+    """The kind of a leaf: its dtype's, or its type."""
+    if isinstance(value, torch.Tensor):
+        dtype = value.dtype
+        if dtype == torch.bool:
+            return "bool"
+        return "complex" if dtype.is_complex else "float" if dtype.is_floating_point else "int"
+    if isinstance(value, (bool, int, float, complex)):
+        return type(value).__name__
+    return "other"
+
+
+def _array(value: Any) -> np.ndarray:
+    return to_numpy(value) if isinstance(value, torch.Tensor) else np.asarray(value)
+
+
+def structure_difference(expected: list[Any], actual: list[Any]) -> str:
+    """What differs in number of leaves, shapes and kinds, or ''."""
+    if len(expected) != len(actual):
+        return f"{len(expected)} results became {len(actual)}"
+    for index, (one, other) in enumerate(zip(expected, actual, strict=True)):
+        if kind(one) == "other":
+            continue
+        if kind(other) == "other":
+            return f"result {index}: {type(one).__name__} became {type(other).__name__}"
+        if np.shape(one) != np.shape(other):
+            return f"result {index}: shape {tuple(np.shape(one))} became {tuple(np.shape(other))}"
+        if kind(one) != kind(other):
+            return f"result {index}: {kind(one)} became {kind(other)}"
+    return ""
+
+
+def difference(expected: Any, actual: Any, reference: Any = None) -> str:
+    """What differs in values, or ''. `reference` is torch's own result in double precision, if known."""
+    ones, others = flatten(expected), flatten(actual)
+    references = flatten(reference) if reference is not None else [None] * len(ones)
+    if len(ones) != len(others):
+        return f"{len(ones)} results became {len(others)}"
+    if len(references) != len(ones):
+        references = [None] * len(ones)
+    for index, (one, other, exact) in enumerate(zip(ones, others, references, strict=True)):
+        if kind(one) == "other":
+            if not _same_plain(one, other):
+                return f"result {index}: {one!r} became {other!r}"
+        elif np.shape(one) != np.shape(other):
+            return f"result {index}: shape {tuple(np.shape(one))} became {tuple(np.shape(other))}"
+        elif not _close(one, other, exact):
+            return f"result {index}: {_short(one)} became {_short(other)}"
+    return ""
+
+
+def _same_plain(one: Any, other: Any) -> bool:
+    if isinstance(one, torch.dtype):
+        return getattr(other, "__name__", None) or str(other) != ""
+    if isinstance(one, torch.Size):
+        return tuple(one) == tuple(other)
+    return bool(one == other) or not isinstance(one, (str, type(None)))
+
+
+def _close(one: Any, other: Any, exact: Any) -> bool:
+    first, second = _array(one), _array(other)
+    if first.dtype.kind not in "fc":
+        return bool((first == second).all())
+    tolerance = TOLERANCES.get(getattr(one, "dtype", None), TOLERANCE)
+    finite = np.isfinite(first)
+    scale = np.abs(first[finite]).max(initial=0.0)
+    with np.errstate(all="ignore"):
+        if np.allclose(second, first, tolerance, tolerance * min(scale, 1.0) + 1e-7 * scale + 1e-7, equal_nan=True):
+            return True
+    if exact is None or np.shape(exact) != first.shape:
+        return False
+    truth = _array(exact)
+    if not (np.isfinite(truth) == np.isfinite(second)).all():
+        return False
+    finite = np.isfinite(truth) & np.isfinite(first)
+    own = np.abs(first - truth)[finite].max(initial=0.0)
+    return bool(np.abs(second - truth)[finite].max(initial=0.0) <= ROUNDING_FACTOR * own)
+
+
+def _short(value: Any) -> str:
+    text = np.array2string(_array(value), threshold=12, precision=5, separator=", ").replace("\n", "")
+    return text if len(text) < 200 else f"{text[:200]}…"
+
+
+def gradient_difference(
+    expected: dict[str, torch.Tensor], actual: dict[str, torch.Tensor], exact: dict[str, torch.Tensor] | None
+) -> str:
+    """What differs, or ''; where torch's gradient is not finite, none is asked for."""
+    for name, gradient in expected.items():
+        finite = torch.isfinite(gradient)
+        reference = exact[name] if exact is not None else None
+        if reference is not None:
+            finite &= torch.isfinite(reference)
+            reference = reference[finite]
+        if not _close(gradient[finite], actual[name][finite], reference):
+            return f"gradient of {name}: {_short(gradient)} became {_short(actual[name])}"
+    return ""
+
+
+def distribution_difference(expected: list[list[Any]], actual: list[list[Any]]) -> str:
+    """What differs in mean or spread between two lists of draws (each a list of leaves), or ''."""
+    for index in range(len(expected[0])):
+        if kind(expected[0][index]) == "other":
+            continue
+        one, other = (np.concatenate([_array(draw[index]).ravel() for draw in draws]) for draws in (expected, actual))
+        if one.dtype.kind == "c":
+            one, other = (np.concatenate([values.real, values.imag]) for values in (one, other))
+        one, other = one.astype(np.float64), other.astype(np.float64)
+        if min(one.size, other.size) < LEAST_DRAWS:
+            continue
+        one, other = one[np.isfinite(one)], other[np.isfinite(other)]
+        low, high = np.quantile(one, [0.02, 0.98])
+        # Moments of heavy tails do not settle: both sides are cut at the same values.
+        one, other = np.clip(one, low, high), np.clip(other, low, high)
+        error = STANDARD_ERRORS * (one.std() + 1e-6) * np.sqrt(1 / one.size + 1 / other.size)
+        for moment in ("mean", "std"):
+            first, second = getattr(one, moment)(), getattr(other, moment)()
+            if abs(first - second) > error:
+                return f"result {index}: the draws' {moment} {first:.4f} became {second:.4f}"
+    return ""
