@@ -9,14 +9,15 @@ DEMO := fixtures/repositories/classifier
 # JAX, torch and TensorFlow each start a thread per core; test processes share the cores among themselves.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 JAX_PLATFORMS=cpu
 
-.PHONY: help install demo test test-slow lint bench clean
+.PHONY: help install demo test test-slow lint bench conformance clean
 
 help:
-	@echo "make demo       convert and verify an example repository"
-	@echo "make test       lint, types and the everyday tests"
-	@echo "make test-slow  the long sweeps"
-	@echo "make bench      the cost of a conversion, of the command and of converted models"
-	@echo "make clean      remove what these targets made"
+	@echo "make demo         convert and verify an example repository"
+	@echo "make test         lint, types and the everyday tests"
+	@echo "make test-slow    the long sweeps"
+	@echo "make bench        the cost of a conversion, of the command and of converted models"
+	@echo "make conformance  every operation of torch's test database, converted and compared"
+	@echo "make clean        remove what these targets made"
 
 install: $(STAMP)
 
@@ -46,6 +47,9 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.conversion
 	$(BIN)/python -m benchmarks.command_line
 	$(BIN)/python -m benchmarks.models
+
+conformance: $(STAMP)
+	$(TEST_ENVIRONMENT) $(BIN)/python -m benchmarks.conformance --write
 
 clean:
 	rm -rf $(VENV) demo_output build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -31,7 +31,7 @@ def flatten(value: Any) -> list[Any]:
     """The leaves of a result, in order."""
     if isinstance(value, dict):
         return [leaf for part in value.values() for leaf in flatten(part)]
-    if isinstance(value, (list, tuple)) and not isinstance(value, torch.Size):
+    if isinstance(value, (list, tuple)):
         return [leaf for part in value for leaf in flatten(part)]
     return [value]
 
@@ -43,7 +43,7 @@ def rebuild(like: Any, leaves: list[Any]) -> Any:
     def build(part: Any) -> Any:
         if isinstance(part, dict):
             return {key: build(inner) for key, inner in part.items()}
-        if isinstance(part, torch.Size) or not isinstance(part, (list, tuple)):
+        if not isinstance(part, (list, tuple)):
             return next(rest)
         parts = [build(inner) for inner in part]
         if hasattr(part, "_fields"):

@@ -71,9 +71,7 @@ def difference(expected: Any, actual: Any, reference: Any = None) -> str:
 
 def _same_plain(one: Any, other: Any) -> bool:
     if isinstance(one, torch.dtype):
-        return getattr(other, "__name__", None) or str(other) != ""
-    if isinstance(one, torch.Size):
-        return tuple(one) == tuple(other)
+        return str(one).removeprefix("torch.") == str(getattr(other, "__name__", other))
     return bool(one == other) or not isinstance(one, (str, type(None)))
 
 
@@ -100,6 +98,37 @@ def _close(one: Any, other: Any, exact: Any) -> bool:
 def _short(value: Any) -> str:
     text = np.array2string(_array(value), threshold=12, precision=5, separator=", ").replace("\n", "")
     return text if len(text) < 200 else f"{text[:200]}…"
+
+
+def selecting_alike(given: Any, expected: Any, actual: Any) -> Any:
+    """`actual` with those of its index arrays replaced that select the same values as the expected ones.
+
+    Which of several equal elements a sort or a median points to is not determined.
+    given: the array that is indexed, `[d0, ..., dn]`; indices may lack the axis that was reduced.
+    """
+    ones, others = flatten(expected), flatten(actual)
+    if not isinstance(given, torch.Tensor) or len(ones) != len(others):
+        return None
+    found = []
+    for one, other in zip(ones, others, strict=True):
+        alike = kind(one) == kind(other) == "int" and isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor)
+        found.append(one if alike and _select_alike(given.detach(), one, other) else other)
+    return found
+
+
+def _select_alike(given: torch.Tensor, one: torch.Tensor, other: torch.Tensor) -> bool:
+    for axis in range(given.ndim):
+        first, second = (
+            index.long().unsqueeze(axis) if index.ndim < given.ndim else index.long() for index in (one, other)
+        )
+        sizes = [size for position, size in enumerate(first.shape) if position != axis]
+        if first.ndim != given.ndim or sizes != [size for position, size in enumerate(given.shape) if position != axis]:
+            continue
+        if second.numel() and (second.min() < 0 or second.max() >= given.shape[axis]):
+            continue
+        if torch.equal(given.gather(axis, first), given.gather(axis, second)):
+            return True
+    return False
 
 
 def gradient_difference(
