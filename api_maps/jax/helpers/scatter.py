@@ -197,3 +197,24 @@ def diagonal_scatter(x, src, offset: int = 0, axis1: int = 0, axis2: int = 1) ->
     rows = jnp.arange(jnp.shape(src)[-1]) + max(-offset, 0)
     columns = jnp.arange(jnp.shape(src)[-1]) + max(offset, 0)
     return jnp.moveaxis(moved.at[..., rows, columns].set(src), (-2, -1), (axis1, axis2))
+
+
+def put(x, index, source, accumulate: bool = False) -> jax.Array:
+    """`x` with `source` written at (or, with `accumulate`, added to) the positions `index` of the flattened `x`."""
+    x = jnp.asarray(x)
+    positions = jnp.ravel(index)
+    values = jnp.ravel(source).astype(x.dtype)
+    flat = x.ravel().at[positions]
+    return (flat.add(values) if accumulate else flat.set(values)).reshape(x.shape)
+
+
+def index_reduce(x, axis: int, index, source, reduce: str, include_self: bool = True) -> jax.Array:
+    """`x` with the slices of `source` reduced into its slices `index` along `axis`.
+
+    `reduce` is 'prod', 'mean', 'amax' or 'amin' (static). With `include_self=False` the values in `x` do not take
+    part where something is written.
+    """
+    source = jnp.atleast_1d(source)
+    along = [-1 if a == axis % source.ndim else 1 for a in range(source.ndim)]
+    positions = jnp.broadcast_to(jnp.reshape(index, along), source.shape)
+    return scatter_reduce(x, axis, positions, source, reduce, include_self)

@@ -102,3 +102,37 @@ def meshgrid(*arrays, indexing: str = "ij") -> tuple[jax.Array, ...]:
     if len(arrays) == 1 and isinstance(arrays[0], (list, tuple)):
         arrays = tuple(arrays[0])
     return tuple(jnp.meshgrid(*[jnp.atleast_1d(a) for a in arrays], indexing=indexing))
+
+
+def sum_to_shape(x, *shape) -> jax.Array:
+    """`x` summed over the axes that broadcasting `shape` (numbers or one sequence) to `x.shape` would repeat."""
+    x = jnp.asarray(x)
+    sizes = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    added = x.ndim - len(sizes)
+    if added < 0 or any(n not in (1, own) for n, own in zip(sizes, x.shape[added:])):
+        raise ValueError(f"sum_to_shape: {sizes} does not broadcast to {x.shape}")
+    repeated = [added + i for i, n in enumerate(sizes) if n == 1 and x.shape[added + i] != 1]
+    axes = (*range(added), *repeated)
+    return jnp.sum(x, axes).reshape(sizes) if axes else x
+
+
+def strided_positions(size: Sequence[int], stride: Sequence[int], offset: int | None) -> jax.Array:
+    """The flat position of every entry of an array of shape `size` whose axes advance by `stride`."""
+    positions = jnp.full(size, offset or 0)
+    for axis, (n, step) in enumerate(zip(size, stride, strict=True)):
+        positions = positions + step * jnp.arange(n).reshape([-1] + [1] * (len(size) - 1 - axis))
+    return positions
+
+
+def as_strided(x, size: Sequence[int], stride: Sequence[int], offset: int | None = None) -> jax.Array:
+    """Entries of the flattened `x`, as an array of shape `size` whose axes advance by `stride` from `offset`."""
+    return jnp.ravel(x)[strided_positions(size, stride, offset)]
+
+
+def as_strided_scatter(
+    x, src, size: Sequence[int], stride: Sequence[int], offset: int | None = None
+) -> jax.Array:
+    """`x` with the entries that `as_strided` would read replaced by those of `src`, of shape `size`."""
+    x = jnp.asarray(x)
+    positions = strided_positions(size, stride, offset)
+    return x.ravel().at[positions].set(jnp.asarray(src, x.dtype)).reshape(x.shape)
