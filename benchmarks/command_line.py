@@ -27,7 +27,7 @@ def report_start(repeats: int) -> None:
 
 
 def report_second_run(package: str, repeats: int) -> None:
-    """Print a first run with no tables compiled yet, and runs that find them in the cache folder."""
+    """Print a first run with an empty cache folder, and a second one over the same files."""
     with tempfile.TemporaryDirectory(prefix="ivy-benchmark-") as folder:
         source, out = Path(folder, package), Path(folder, "out")
         for path, data in package_files(package).items():

@@ -5,21 +5,23 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..rewriter import cache
 from ..rewriter.helper_merge import join_helpers
 from ..rewriter.problems import Problem
 from ..rewriter.tree import SourceTree, discover, is_excluded
 from . import show
+from .dependency_files import dependency_contents, follow
 from .settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from ..rewriter.report import FileRecord, Report
+    from ..rewriter.report import FileRecord, Report, TreeResult
 
 # Below this much source, starting processes costs more than it saves.
 PARALLEL_BYTES = 400_000
@@ -163,26 +165,40 @@ def with_settings(request: Request, settings: Settings) -> Request:
 
 
 def convert_tree(tree: SourceTree, request: Request) -> Job:
-    """Convert one tree in memory, its dependency files included."""
+    """Convert one tree in memory, its dependency files included; the same tree again comes from the cache."""
+    others = dependency_contents(tree) if tree.is_folder else {}
+    options = {
+        "source": request.source, "target": request.target, "select": request.select, "ignore": request.ignore,
+        "whole": tree.is_folder, "others": sorted(others),
+    }  # fmt: skip
+    key = cache.conversion_key({**tree.files, **others}, options)
+    result = cache.load_conversion(key, tree.files)
+    if result is None:
+        result = conversion(tree, others, request)
+        cache.store_conversion(key, tree.files, result)
+    contents = dict(result.files)
+    for key, content in result.helpers.items():
+        contents[key] = join_helpers(tree.place(key), contents.get(key), content, request.force)
+    changed = frozenset(key for key, content in contents.items() if content != original_content(tree, key))
+    return Job(tree, result.report, contents, changed, frozenset(result.helpers))
+
+
+def conversion(tree: SourceTree, others: Mapping[str, bytes], request: Request) -> TreeResult:
+    """What becomes of the tree's Python files and of `others`, its further dependency files."""
     from ..rewriter import repository
-    from ..rewriter.report import Report
+    from ..rewriter.report import Report, TreeResult
 
     target = str(request.target)
     source = request.source or repository.detect_source(tree.files)
     if source is None or source == target:
-        return Job(tree, Report("", target), dict(tree.files))
+        return TreeResult(dict(tree.files), {}, Report("", target))
     with show.progress(len(tree.files), sum(map(len, tree.files.values()))) as advance:
         result = repository.convert_files(tree.files, source, target, jobs=processes(tree, request), on_file=advance)
     report, files = without_deselected(tree, result.report, result.files, request)
     contents = {key: content for key, content in {**tree.files, **files}.items() if key not in result.replaced}
-    for key, content in result.helpers.items():
-        contents[key] = join_helpers(tree.place(key), contents.get(key), content, request.force)
     if tree.is_folder:
-        from .dependency_files import follow
-
-        contents |= follow(tree, contents, source, target)
-    changed = frozenset(key for key, content in contents.items() if content != original_content(tree, key))
-    return Job(tree, report, contents, changed, frozenset(result.helpers))
+        contents |= follow({**contents, **result.helpers}, others, source, target)
+    return TreeResult(contents, result.helpers, report)
 
 
 def without_deselected(

@@ -17,7 +17,7 @@ from .imports import merged, update_imports
 from .infer import Inference
 from .nodes import walk
 from .positions import find_spans
-from .report import FileRecord, Site
+from .report import OWN_FAILURE, FileRecord, Site
 from .rewrite import Rewriter
 from .rule import Rule, discover, rules_for
 from .source import MARK, SKIP, SKIP_FILE, Source, imported_modules, render
@@ -96,7 +96,7 @@ def convert_file(source: Source, data: bytes, inference: Inference, options: Opt
             source.path, data, FileRecord(source.path, "unchanged", reason, source.lines), (), frozenset()
         )
     if source.path in inference.failures:
-        reason = f"ivy-convert failed to infer its types ({inference.failures[source.path]}); please report it"
+        reason = f"{OWN_FAILURE} to infer its types ({inference.failures[source.path]}); please report it"
         return ConvertedFile(
             source.path, data, FileRecord(source.path, "failed", reason, source.lines), (), frozenset()
         )
@@ -106,7 +106,7 @@ def convert_file(source: Source, data: bytes, inference: Inference, options: Opt
         reason = "is nested too deeply; split its longest expression"
     except Exception as error:  # The user's other files must not suffer from our mistake in this one.
         place = _place(error)
-        reason = f"ivy-convert failed on this file ({type(error).__name__}: {error}; {place}); please report it"
+        reason = f"{OWN_FAILURE} on this file ({type(error).__name__}: {error}; {place}); please report it"
     return ConvertedFile(source.path, data, FileRecord(source.path, "failed", reason, source.lines), (), frozenset())
 
 

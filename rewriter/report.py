@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Status = Literal["converted", "review", "unsupported"]
 Safety = Literal["exact", "rounding", "differs"]
+# How the reason begins where a file failed through a mistake of this program, not of the user's.
+OWN_FAILURE = "ivy-convert failed"
 
 
 @dataclass(frozen=True, order=True)
@@ -69,9 +71,22 @@ class Report:
             "version": 1,
             "source": self.source,
             "target": self.target,
-            "files": [asdict(record) for record in self.files],
-            "converted": [asdict(site) for site in self.converted],
-            "review": [asdict(site) for site in self.review],
-            "unsupported": [asdict(site) for site in self.unsupported],
+            "files": [dict(vars(record)) for record in self.files],
+            "converted": [dict(vars(site)) for site in self.converted],
+            "review": [dict(vars(site)) for site in self.review],
+            "unsupported": [dict(vars(site)) for site in self.unsupported],
             "verification": self.verification,
         }
+
+
+@dataclass(frozen=True)
+class TreeResult:
+    """All files after conversion, the helper modules to write beside them, and the report.
+
+    replaced: helper modules of an earlier conversion, in whose place `helpers` stand now.
+    """
+
+    files: dict[str, bytes]
+    helpers: dict[str, bytes]
+    report: Report
+    replaced: frozenset[str] = frozenset()

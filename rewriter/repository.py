@@ -7,7 +7,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import libcst as cst
 
@@ -16,24 +16,11 @@ from .infer import Inference
 from .names import HELPER_MODULE as MODULE
 from .names import FileScope, Repository
 from .pipeline import ConvertedFile, Options, convert_file
-from .report import FileRecord, Report, Site
+from .report import FileRecord, Report, Site, TreeResult
 from .source import Source, SourceError, imported_modules, parse_source
 from .table_loader import load_tables
 
 _EMPTY = cst.Module([])
-
-
-@dataclass(frozen=True)
-class TreeResult:
-    """All files after conversion, the helper modules to write beside them, and the report.
-
-    replaced: helper modules of an earlier conversion, in whose place `helpers` stand now.
-    """
-
-    files: dict[str, bytes]
-    helpers: dict[str, bytes]
-    report: Report
-    replaced: frozenset[str] = frozenset()
 
 
 def detect_source(files: Mapping[str, bytes]) -> str | None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import os
 import pickle
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .cache import digest_of, read_entry, write_entry
 from .signature import MISSING, Parameter, Passing, SignatureError, parse_signature
 from .tables import (
     CONTEXT,
@@ -45,37 +43,20 @@ class TableError(ValueError):
 
 @functools.cache
 def load_tables(root: Path = API_MAPS) -> Tables:
-    """All tables below `root`, from a cache in the user's cache folder when no file has changed."""
-    files = sorted(root.glob("*/*.yaml"))
-    contents = {path: path.read_bytes() for path in files}
-    digest = hashlib.sha256(repr(sys.version_info[:2]).encode())
-    for code in (Path(__file__), Path(__file__).with_name("tables.py"), Path(__file__).with_name("signature.py")):
-        digest.update(code.read_bytes())
+    """All tables below `root`, from the user's cache folder when no file has changed."""
+    contents = {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.glob("*/*.yaml"))}
+    own = (Path(__file__), Path(__file__).with_name("tables.py"), Path(__file__).with_name("signature.py"))
+    parts = [repr(sys.version_info[:2]).encode(), *(path.read_bytes() for path in own)]
     for path, content in contents.items():
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + content)
-    cache = _cache_folder() / f"tables-{digest.hexdigest()[:20]}.pickle"
-    try:
-        tables: Tables = pickle.loads(cache.read_bytes())
-        return tables
-    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError):
-        tables = parse_tables({path.relative_to(root).as_posix(): text for path, text in contents.items()})
-    _write_cache(cache, tables)
+        parts += [path.encode(), content]
+    name = f"tables-{digest_of(parts)}"
+    cached = read_entry(name)
+    if cached is not None:
+        found: Tables = pickle.loads(cached)  # of this user's own, and whole: `read_entry` has looked
+        return found
+    tables = parse_tables(contents)
+    write_entry(name, pickle.dumps(tables))
     return tables
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "ivy-convert"
-
-
-def _write_cache(cache: Path, tables: Tables) -> None:
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=cache.parent, delete=False) as file:
-            file.write(pickle.dumps(tables))
-        os.replace(file.name, cache)
-    except OSError:
-        return  # A cache that cannot be written only costs time.
 
 
 def parse_tables(files: Mapping[str, bytes]) -> Tables:

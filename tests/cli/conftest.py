@@ -61,8 +61,14 @@ def fake_detect_source(files: Mapping[str, bytes]) -> str | None:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Run the command line in an empty folder, with the stand-in conversion."""
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., Outcome]:
+    """Run the command line in an empty folder, with the stand-in conversion and a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setattr(repository, "convert_files", fake_convert_files)
     monkeypatch.setattr(repository, "detect_source", fake_detect_source)
     monkeypatch.chdir(tmp_path)
