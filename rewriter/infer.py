@@ -28,6 +28,7 @@ from .lattice import (
     DType,
     Either,
     Instance,
+    LikeArgument,
     Mapping,
     Method,
     Partial,
@@ -38,6 +39,7 @@ from .lattice import (
     item_type,
     join,
     join_all,
+    without_rank,
     without_storage,
 )
 from .names import Definition, FileScope, Repository, bind_import, dotted
@@ -350,6 +352,13 @@ class Inference:
             return UNKNOWN
         return Callback(self._analyze_function(Definition("", walker.scope.file, node), walker.environment))
 
+    def result_of_reference(self, path: str) -> Type:
+        """What a function of the repository or of the framework gives, whatever its arguments."""
+        definition = self.repository.resolve(path)
+        if definition is None:
+            return self.framework.function_result(Reference(path))
+        return self.function_result(definition) if isinstance(definition.node, cst.FunctionDef) else UNKNOWN
+
     def function_result(self, definition: Definition) -> Type:
         """The type that a function returns, whatever its arguments."""
         node = definition.node
@@ -508,6 +517,8 @@ class Inference:
             case Partial(function=function):
                 result = self.call(function, call, evaluator)
                 return self.framework.function_result(function) if result == UNKNOWN else result
+            case Callback(result=LikeArgument()):
+                return without_rank(evaluator.types.get(call.args[0].value, UNKNOWN) if call.args else UNKNOWN)
             case Callback(result=result):
                 return result
             case Instance(path=path):

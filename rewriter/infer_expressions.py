@@ -20,6 +20,7 @@ from .lattice import (
     DType,
     Foreign,
     Instance,
+    LikeResult,
     Mapping,
     Method,
     Partial,
@@ -33,6 +34,7 @@ from .lattice import (
     join,
     join_all,
     promote,
+    without_rank,
     without_storage,
 )
 from .names import FileScope, dotted
@@ -48,6 +50,7 @@ class Summaries(Protocol):
 
     def reference_type(self, path: str) -> Type: ...
     def attribute(self, owner: Type, name: str) -> Type: ...
+    def result_of_reference(self, path: str) -> Type: ...
     def call(self, callee: Type, call: cst.Call, evaluator: ExpressionEvaluator) -> Type: ...
     def read_property(self, node: cst.Attribute, receiver: Type) -> BoundOp | None: ...
     def read_duck_method(self, call: cst.Call, evaluator: ExpressionEvaluator) -> Type | None: ...
@@ -242,7 +245,7 @@ class ExpressionEvaluator:
             return function.result
         if isinstance(function, Partial):
             return self._result_of_callable(function.function)
-        return UNKNOWN
+        return self.summaries.result_of_reference(function.path) if isinstance(function, Reference) else UNKNOWN
 
     def result_type(self, op: BoundOp) -> Type:
         """The type of a bound op's result, from the hub row and the argument types."""
@@ -261,7 +264,11 @@ class ExpressionEvaluator:
             return Sequence(Array(self._arrays_kind(op)), "tuple")
         if text == "same":
             return next((self.types.get(a.node, ARRAY) for a in op.arguments.values() if isinstance(a, Given)), ARRAY)
-        return name_results(parse_type(text), op.spelling.results)
+        result = parse_type(text)
+        if result == Callback(LikeResult()):
+            function = next(argument.node for argument in op.arguments.values() if isinstance(argument, Given))
+            return Callback(without_rank(self._result_of_callable(self.types.get(function, UNKNOWN))))
+        return name_results(result, op.spelling.results)
 
     def _elementwise_result(self, op: BoundOp) -> Type:
         kinds = {parameter.name: parameter.kind for parameter in op.op.parameters}

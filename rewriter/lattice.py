@@ -110,6 +110,16 @@ class Callback(Type):
 
 
 @dataclass(frozen=True, slots=True)
+class LikeArgument(Type):
+    """The result of a `Callback` that gives what its first argument is: a derivative for each of its arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class LikeResult(Type):
+    """The result of a `Callback` that gives what a function gives, with more or fewer axes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Either(Type):
     """One of several classes, functions or objects: an entry of a registry, a choice between layers."""
 
@@ -251,6 +261,20 @@ def _broadcast_rank(first: int | None, second: int | None) -> int | None:
 def without_storage(value: Type) -> Type:
     """An array computed from a module's array is no longer the module's."""
     return replace(value, storage="") if isinstance(value, Array) and value.storage else value
+
+
+def without_rank(value: Type) -> Type:
+    """A value like another one, of which the number of axes is not known."""
+    match value:
+        case Array(dtype=dtype):
+            return Array(dtype)
+        case Mapping(value=item, kind="dict"):
+            return Mapping(without_rank(item))
+        case Sequence(item=item, kind=kind) if kind != "modules":
+            return Sequence(without_rank(item), kind)
+        case Tuple(items=items):
+            return Tuple(tuple(without_rank(item) for item in items))
+    return UNKNOWN
 
 
 def is_known(value: Type) -> bool:

@@ -19,6 +19,8 @@ from .lattice import (
     DType,
     Foreign,
     Instance,
+    LikeArgument,
+    LikeResult,
     Mapping,
     RandomKey,
     Scalar,
@@ -46,6 +48,8 @@ _PLAIN: dict[str, Type] = {
     "parameter": Array("float", None, "parameter"),
     "buffer": Array(None, None, "buffer"),
     "foreign": Foreign(""),
+    "argument": LikeArgument(),
+    "result": LikeResult(),
 }
 
 

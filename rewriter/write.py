@@ -89,7 +89,7 @@ class OpWriter:
             if not any(same_value(actual, option) for option in allowed):
                 raise CannotWrite(f"{row.path} holds only for {name}={value}")
         if row.form == "means":
-            return self._expand(row.path, op)
+            return self._expand(row.path, op, frozenset(row.where))
         if row.form == "operator":
             return self._operator(row, op)
         self._check_expressible(row, op)
@@ -313,8 +313,11 @@ class OpWriter:
             )
         return made
 
-    def _expand(self, means: str, op: BoundOp) -> cst.BaseExpression:
-        """An op in terms of others: a hub expression, or one over the target's qualified names."""
+    def _expand(self, means: str, op: BoundOp, settled: frozenset[str] = frozenset()) -> cst.BaseExpression:
+        """An op in terms of others: a hub expression, or one over the target's qualified names.
+
+        settled: arguments whose values the expression has been chosen for.
+        """
         tree = _parse(means)
         uses: dict[str, int] = {}
         for part in ast.walk(tree):
@@ -324,7 +327,7 @@ class OpWriter:
             if uses.get(name, 0) > 1 and isinstance(argument, Given) and not is_cheap(argument.node):
                 raise CannotWrite(f"the argument {name} would be evaluated more than once; give it a name first")
             hub = op.op.parameter(name)
-            if name in uses or (hub is not None and hub.kind == "device"):
+            if name in uses or name in settled or (hub is not None and hub.kind == "device"):
                 continue  # Where an array lives changes no number.
             if hub is None or not same_value(self._value(argument), hub.default):
                 raise CannotWrite(f"{op.op.name} cannot express the argument {name} here")
