@@ -325,7 +325,8 @@ class ExpressionEvaluator:
             case Mapping(value=item):
                 return item
             case Instance():
-                return self.summaries.attribute(value, str(position) if isinstance(position, int) else "[]")
+                found = self.summaries.attribute(value, str(position) if isinstance(position, int) else "[]")
+                return self.summaries.attribute(value, "[]") if isinstance(found, Method) else found
         return item_type(value)
 
     def _sliced(self, value: Type, index: cst.Slice) -> Type:

@@ -249,11 +249,12 @@ class Rewriter:
         bound = read_call(self.context.tables, self.context.source.name, path, node, self.context.type_of)
         if not isinstance(bound, BoundOp):
             return False
-        self.children(node)  # Remembered, and so not forgotten with what is only tried here.
         state = self.context.snapshot()
         written = self.writer.write(bound)
-        self.context.restore(state)
-        return isinstance(written, Refusal) or not written.deep_equals(node)
+        if isinstance(written, Refusal) or not written.deep_equals(self.children(node)):
+            self.context.restore(state)
+            return True
+        return False
 
 
 _BINDING_FIELDS = {
