@@ -69,6 +69,7 @@ class FrameworkTypes:
         self._parents: AbstractMapping[str, str] = fact("class_parents", default={})
         self._path_aliases: AbstractMapping[str, str] = fact("path_aliases", default={})
         self._array_functions = frozenset(fact("array_functions", default=()))
+        self.function_callers = frozenset(fact("function_callers", default=()))
         companions = frozenset(root for each in tables.frameworks.values() if each.fact("auxiliary") for root in each.roots)
         self._foreign_classes = companions | {"pathlib", "PIL", "argparse", "pandas"}
         self._foreign_functions = companions | {"json", "logging", "argparse", "os", "pathlib"}

@@ -535,6 +535,8 @@ class Inference:
             return self._call_definition(owner, call, evaluator)
         if path in ("functools.partial",) and arguments:
             return Partial(arguments[0])
+        if path in self.framework.function_callers and arguments:
+            return self.call(arguments[0], call.with_changes(args=call.args[1:]), evaluator)
         if path in ("copy.deepcopy", "copy.copy") and arguments:
             return without_storage(arguments[0])
         if self.framework.owns(path):

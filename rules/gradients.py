@@ -43,6 +43,8 @@ _REFUSED = {
     "torch.cuda.amp.GradScaler": _SCALING,
     "torch.amp.GradScaler": _SCALING,
 }
+_HOOKS = frozenset(("register_hook", "register_post_accumulate_grad_hook"))
+_HOOK_REASON = "hooks on gradients have no counterpart in JAX; wrap the function with jax.custom_vjp"
 #: What follows `.detach()` when the value leaves for the host, where it has no gradient anyway.
 _HOST = frozenset("cpu numpy item tolist".split())
 
@@ -248,6 +250,8 @@ def read_call(node: cst.Call, context: FileContext) -> Detached | Trainable | Re
         return None
     name, receiver = node.func.attr.value, node.func.value
     value = context.type_of(receiver)
+    if name in _HOOKS and not context.inference.defines_method(name):
+        return Refusal(_HOOK_REASON, node, f"Tensor.{name}")
     if name == "detach" and not node.args and (isinstance(value, Array) or value == UNKNOWN):
         return None if context.inference.defines_method("detach") and value == UNKNOWN else Detached(receiver)
     listed = name == "requires_grad_" and _is_listed_parameter(receiver, context)
