@@ -14,24 +14,16 @@ from .write import own_value, same_value
 
 def write_reference(context: FileContext, node: cst.BaseExpression, path: str) -> cst.BaseExpression | Refusal | None:
     """The target's name for the source object at `path`; None when it needs no change."""
-    dtype = _hub_name(context.source.fact("dtypes", default={}), path)
+    dtype = context.source.hub_name("dtypes", path)
     if dtype is not None:
         return _from_facts(context, node, path, "dtypes", dtype)
-    known = _hub_name(context.source.fact("objects", default={}), path)
+    known = context.source.hub_name("objects", path)
     if known is not None:
         return _from_facts(context, node, path, "objects", known)
     rows = context.source.by_path.get(path, ())
     if rows:
         return _callable(context, node, rows[0])
     return Refusal(f"{path} has no counterpart in {context.target.name} that the tables know", node, path)
-
-
-def _hub_name(facts: object, path: str) -> str | None:
-    assert isinstance(facts, dict)
-    for hub, spellings in facts.items():
-        if path == spellings or (isinstance(spellings, list) and path in spellings):
-            return str(hub)
-    return None
 
 
 def _from_facts(

@@ -124,6 +124,13 @@ class Framework:
             value = value[key]
         return value
 
+    def hub_name(self, table: str, path: str) -> str | None:
+        """The hub's name for what this framework spells as `path`, in a table of facts such as `dtypes`."""
+        for hub, spellings in self.fact(table, default={}).items():
+            if path == spellings or (isinstance(spellings, list) and path in spellings):
+                return str(hub)
+        return None
+
     def owns(self, path: str) -> bool:
         """Whether a dotted path lies in this framework, or names one of its helpers."""
         return path.partition(".")[0] in (*self.roots, HELPERS)

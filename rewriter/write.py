@@ -22,9 +22,10 @@ from .expressions import (
 )
 from .lattice import Scalar
 from .lattice import Sequence as SequenceType
+from .lattice import Tuple as TupleType
 from .read import Argument, BoundOp, Collected, Constant, Given, Refusal, literal
 from .signature import MISSING, Opaque, Passing
-from .tables import CONTEXT, DROP, REFUSE, HubOp, Spelling, SpellingParameter, operator_operands
+from .tables import CONTEXT, DROP, REFUSE, HubOp, HubParameter, Spelling, SpellingParameter, operator_operands
 
 #: Gives the argument for a `context` parameter of a spelling, or None when there is none.
 Supplier = Callable[[FileContext, BoundOp, SpellingParameter], cst.BaseExpression | None]
@@ -85,7 +86,7 @@ class OpWriter:
             if op.starred:
                 raise CannotWrite("the arguments behind * or ** cannot be read; write them out")
             allowed = value if isinstance(value, list) else [value]
-            actual = self._value(op.arguments.get(name))
+            actual = self._value(op.arguments.get(name), op.op.parameter(name))
             if not any(same_value(actual, option) for option in allowed):
                 raise CannotWrite(f"{row.path} holds only for {name}={value}")
         if row.form == "means":
@@ -110,10 +111,13 @@ class OpWriter:
         except KeyError as error:
             raise CannotWrite(str(error.args[0])) from None
 
-    def _value(self, argument: Argument | None) -> Any:
-        if isinstance(argument, Constant):
-            return argument.value
-        return literal(argument.node) if isinstance(argument, Given) else MISSING
+    def _value(self, argument: Argument | None, parameter: HubParameter | None = None) -> Any:
+        if not isinstance(argument, Given):
+            return argument.value if isinstance(argument, Constant) else MISSING
+        if parameter is not None and parameter.kind == "dtype":
+            name = self.context.source.hub_name("dtypes", self.context.path(argument.node) or "")
+            return literal(argument.node) if name is None else name
+        return literal(argument.node)
 
     def _check_expressible(self, row: Spelling, op: BoundOp) -> None:
         """Every argument that differs from the hub's default needs a parameter of the row."""
@@ -200,22 +204,33 @@ class OpWriter:
 
     def _variadic(self, argument: Argument, row: Spelling) -> list[cst.Arg]:
         if isinstance(argument, Collected):
+            only = argument.arguments[0].value if len(argument.arguments) == 1 else None
+            if only is not None and row.form != "helper" and self._collects(row, "arrays") and self._is_sequence(only):
+                return self._spread(self.context.rewrite(only))
             return [one.with_changes(value=self.context.rewrite(one.value)) for one in argument.arguments]
         if isinstance(argument, Constant):
             return [cst.Arg(literal_node(argument.value))]
         node = self.context.rewrite(argument.node)
-        if isinstance(node, (cst.Tuple, cst.List)) and (node.elements or row.form == "method"):
+        if isinstance(node, (cst.Tuple, cst.List)):
+            # The lengths of a shape may also be given as one: so are those of a 0-d array.
+            return self._spread(node) if node.elements or not self._collects(row, "shape") else [cst.Arg(node)]
+        return [cst.Arg(node)] if row.form == "method" else self._spread(node)
+
+    def _spread(self, node: cst.BaseExpression) -> list[cst.Arg]:
+        """The items of a sequence as arguments."""
+        if isinstance(node, (cst.Tuple, cst.List)):
             return [cst.Arg(element.value, star="*" if isinstance(element, cst.StarredElement) else "") for element in node.elements]  # fmt: skip
-        empty_shape = isinstance(node, (cst.Tuple, cst.List)) and self._takes_shape(row)
-        if row.form == "method" or empty_shape:
-            return [cst.Arg(node)]
         return [cst.Arg(operand(node), star="*")]
 
-    def _takes_shape(self, row: Spelling) -> bool:
-        """Whether the variable number of arguments are the lengths of a shape, which may also be given as one."""
+    def _is_sequence(self, node: cst.BaseExpression) -> bool:
+        value = self.context.type_of(node)
+        return isinstance(value, (TupleType, SequenceType)) or isinstance(node, (cst.Tuple, cst.List))
+
+    def _collects(self, row: Spelling, kind: str) -> bool:
+        """Whether the variable number of arguments of a spelling are what the hub has one parameter of a kind for."""
         variadic = next(p.hub for p in row.parameters if p.passing is Passing.VARIADIC)
         hub = self.context.tables.hub[row.op].parameter(variadic)
-        return hub is not None and hub.kind == "shape"
+        return hub is not None and hub.kind == kind
 
     def _node(self, argument: Argument, hub: str, row: Spelling) -> cst.BaseExpression:
         """The rewritten expression of an argument, enumerations translated."""
@@ -235,14 +250,19 @@ class OpWriter:
                 return literal_node(mapping[value])
         node: cst.BaseExpression = self.context.rewrite(argument.node)
         parameter = self.context.tables.hub[row.op].parameter(hub) if row.op in self.context.tables.hub else None
-        if parameter is not None and parameter.kind == "axes":
-            node = self._axes(argument.node, node)
+        if parameter is not None and parameter.kind in ("axes", "shape"):
+            own = row.parameter_for(hub)
+            node = self._axes(argument.node, node, parameter.kind, own.name if own is not None else "")
         if isinstance(node, cst.GeneratorExp) and not node.lpar:
             return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
         return node
 
-    def _axes(self, original: cst.BaseExpression, node: cst.BaseExpression) -> cst.BaseExpression:
-        """Several axes are a tuple: not every framework takes a list."""
+    def _axes(self, original: cst.BaseExpression, node: cst.BaseExpression, kind: str, name: str) -> cst.BaseExpression:
+        """Several axes are a tuple: not every framework takes a list. A parameter called `axes` takes no single one."""
+        if name == "axes" and isinstance(self.context.type_of(original), Scalar):
+            return as_tuple([node])
+        if kind != "axes":
+            return node
         if isinstance(node, cst.List):
             elements = list(node.elements)
             if len(elements) == 1 and not isinstance(elements[0].comma, cst.Comma):

@@ -16,6 +16,7 @@ from ..rewriter.expressions import operand
 from ..rewriter.lattice import Array, Scalar, Type
 from ..rewriter.read import BoundOp, Constant, Given
 from ..rewriter.rule import Rule
+from .default_dtypes import default_dtype
 
 _ORDER = ("bool", "int", "float", "complex")
 _ARITHMETIC = (
@@ -152,20 +153,8 @@ def read_op(node: cst.Call, context: FileContext) -> TypedOp | None:
         return TypedOp(op, "float")
     if op.op.name in _COUNTING_OPS and kind == "bool":
         return TypedOp(op, "int")
-    wanted = _default(op, context)
+    wanted = default_dtype(op, context, "default_dtypes")
     return TypedOp(replace(op, arguments={**op.arguments, "dtype": Constant(wanted)}), None) if wanted else None
-
-
-def _default(op: BoundOp, context: FileContext) -> str | None:
-    """The source's default element type of a new array, where the target has another."""
-    given = op.arguments.get("dtype")
-    if op.op.result != "array[dtype]" or not isinstance(given, Constant) or given.value is not None:
-        return None
-    value = context.type_of(op.node)
-    kind = _kind(value) or ""
-    from_array = isinstance(context.type_of(op.given(op.op.parameters[0].name) or op.node), Array) and op.given("data")
-    own, theirs = (f.fact("default_dtypes", kind) for f in (context.source, context.target))
-    return own if own and own != theirs and not from_array else None
 
 
 def write_op(construct: TypedOp, node: cst.Call, context: FileContext) -> Any:

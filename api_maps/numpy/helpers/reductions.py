@@ -32,3 +32,22 @@ def median(x) -> np.ndarray:
     """The median, the **lower** of the two middle values for an even number."""
     x = np.asarray(x)
     return np.sort(x, axis=None)[(x.size - 1) // 2]
+
+
+def logcumsumexp(x, axis: int) -> np.ndarray:
+    """`log(cumsum(exp(x)))` along `axis`, without overflow."""
+    x = np.asarray(x)
+    if np.iscomplexobj(x) and x.size:
+        largest = np.max(x.real)
+        return np.log(np.cumsum(np.exp(x - largest), axis)) + largest
+    return np.logaddexp.accumulate(x, axis) if x.ndim else x
+
+
+def cov(x, correction: int = 1) -> np.ndarray:
+    """The covariances of the rows of `x` `[variables, samples]`, in its precision."""
+    return np.cov(x, ddof=correction, dtype=np.result_type(x, np.float32))
+
+
+def corrcoef(x) -> np.ndarray:
+    """The correlations of the rows of `x` `[variables, samples]`, in its precision."""
+    return np.corrcoef(x, dtype=np.result_type(x, np.float32))

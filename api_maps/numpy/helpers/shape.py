@@ -39,3 +39,10 @@ def split(x, sizes: int | Sequence[int], axis: int = 0) -> list[np.ndarray]:
 def chunk(x, chunks: int, axis: int = 0) -> list[np.ndarray]:
     """At most `chunks` pieces of `x` along `axis`, all of size `ceil(n / chunks)` but the last; possibly fewer."""
     return split(x, max(1, -(-x.shape[axis] // chunks)), axis)
+
+
+def squeeze(x, axis=None) -> np.ndarray:
+    """`x` without those axes in `axis` (int or sequence; None: all) whose size is 1; others are left."""
+    x = np.asarray(x)
+    axes = range(x.ndim) if axis is None else [axis] if isinstance(axis, int) else axis
+    return np.squeeze(x, tuple(a for a in axes if x.ndim and x.shape[a] == 1))

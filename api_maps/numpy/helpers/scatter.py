@@ -1,0 +1,154 @@
+"""Writing along indices: every function returns a new array. torch's in-place forms are these, assigned back."""
+
+import numpy as np
+
+
+def scatter_positions(axis: int, index: np.ndarray) -> tuple:
+    """The position in the target of every entry of `index`, as arrays that broadcast to `index.shape`."""
+    positions = list(np.indices(index.shape, sparse=True))
+    positions[axis] = index
+    return tuple(positions)
+
+
+def scatter_operands(x, axis: int, index, src) -> tuple:
+    """A copy of `x`, the positions to write and the values for them: the leading part of `src`, or a scalar.
+
+    A 0-d `x` is treated as one entry, so the caller reshapes its result to the shape of the original `x`.
+    """
+    target, index = np.array(x, ndmin=1), np.atleast_1d(index)
+    values = np.asarray(src)
+    if values.ndim:
+        values = np.atleast_1d(values)[tuple(slice(n) for n in index.shape)]
+    if index.size == 0:
+        index, values = np.zeros((0,) * target.ndim, np.int64), np.zeros((0,) * target.ndim, target.dtype)
+    return target, scatter_positions(axis % target.ndim, index), values.astype(target.dtype)
+
+
+def scatter(x, axis: int, index, src) -> np.ndarray:
+    """`x` with `src` written at `index` along `axis`; `src` is an array at least as large as `index`, or a scalar.
+
+    Where an index occurs twice, which value stays is not defined, as in torch.
+    """
+    target, positions, values = scatter_operands(x, axis, index, src)
+    target[positions] = values
+    return target.reshape(np.shape(x))
+
+
+def scatter_add(x, axis: int, index, src) -> np.ndarray:
+    """`x` with `src` added at `index` along `axis`; entries with the same index all count."""
+    target, positions, values = scatter_operands(x, axis, index, src)
+    np.add.at(target, positions, values)
+    return target.reshape(np.shape(x))
+
+
+def extreme_value(dtype, largest: bool):
+    """The largest (or smallest) value of a dtype: infinity for floats."""
+    if np.issubdtype(dtype, np.floating):
+        return np.inf if largest else -np.inf
+    if dtype == np.bool_:
+        return largest
+    return np.iinfo(dtype).max if largest else np.iinfo(dtype).min
+
+
+REDUCERS = {
+    "sum": (np.add, lambda dtype: 0),
+    "mean": (np.add, lambda dtype: 0),
+    "prod": (np.multiply, lambda dtype: 1),
+    "amax": (np.maximum, lambda dtype: extreme_value(dtype, False)),
+    "amin": (np.minimum, lambda dtype: extreme_value(dtype, True)),
+}
+
+
+def reduce_at(target: np.ndarray, positions: tuple, values: np.ndarray, reduce: str, include_self: bool) -> np.ndarray:
+    """`values` reduced into `target` (which is changed) at `positions`; 'mean' of integers rounds down."""
+    function, identity = REDUCERS[reduce]
+    if not include_self:
+        target[positions] = identity(target.dtype)
+    function.at(target, positions, values)
+    if reduce == "mean":
+        count = np.full(target.shape, int(include_self))
+        np.add.at(count, positions, 1)
+        count = np.maximum(count, 1)
+        inexact = np.issubdtype(target.dtype, np.inexact)
+        target = (target / count).astype(target.dtype) if inexact else target // count
+    return target
+
+
+def scatter_reduce(x, axis: int, index, src, reduce: str, include_self: bool = True) -> np.ndarray:
+    """`x` with the entries of `src` reduced into it at `index` along `axis`.
+
+    `reduce` is 'sum', 'prod', 'mean', 'amax' or 'amin'. With `include_self=False` the value in `x` does not take part
+    where something is written.
+    """
+    target, positions, values = scatter_operands(x, axis, index, src)
+    return reduce_at(target, positions, values, reduce, include_self).reshape(np.shape(x))
+
+
+def axis_positions(target: np.ndarray, axis: int, index) -> tuple:
+    """An index expression for the 1-D `index` along `axis` of `target`."""
+    return (slice(None),) * (axis % target.ndim) + (np.atleast_1d(index),)
+
+
+def index_add(x, axis: int, index, source, alpha=1) -> np.ndarray:
+    """`x` with `alpha * source` added to the slices `index` along `axis`; repeated indices all count."""
+    target = np.array(x, ndmin=1)
+    values = (np.atleast_1d(source) * alpha).astype(target.dtype)
+    np.add.at(target, axis_positions(target, axis, index), values)
+    return target.reshape(np.shape(x))
+
+
+def index_copy(x, axis: int, index, source) -> np.ndarray:
+    """`x` with the slices `index` along `axis` replaced by those of `source`."""
+    target = np.array(x, ndmin=1)
+    target[axis_positions(target, axis, index)] = np.atleast_1d(source)
+    return target.reshape(np.shape(x))
+
+
+def index_fill(x, axis: int, index, value) -> np.ndarray:
+    """`x` with the slices `index` along `axis` set to `value`."""
+    target = np.array(x, ndmin=1)
+    target[axis_positions(target, axis, index)] = value
+    return target.reshape(np.shape(x))
+
+
+def index_put(x, indices, values, accumulate: bool = False) -> np.ndarray:
+    """`x` with `x[indices] = values`, or added at every occurrence of an index with `accumulate`."""
+    target = np.array(x)
+    if accumulate:
+        np.add.at(target, tuple(indices), values)
+    else:
+        target[tuple(indices)] = values
+    return target
+
+
+def masked_scatter(x, mask, source) -> np.ndarray:
+    """`x` with the entries of `source`, in order, where `mask` holds; `mask` broadcasts."""
+    x, mask = np.broadcast_arrays(x, mask)
+    target = np.array(x)
+    target[mask] = np.ravel(source)[: np.count_nonzero(mask)]
+    return target
+
+
+def select_scatter(x, src, axis: int, index: int) -> np.ndarray:
+    """`x` with `src` as its entry `index` along `axis`."""
+    target = np.array(x)
+    target[(*(slice(None),) * (axis % target.ndim), index)] = src
+    return target
+
+
+def slice_scatter(
+    x, src, axis: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> np.ndarray:
+    """`x` with `src` as its slice `start:end:step` along `axis`."""
+    target = np.array(x)
+    target[(*(slice(None),) * (axis % target.ndim), slice(start, end, step))] = src
+    return target
+
+
+def diagonal_scatter(x, src, offset: int = 0, axis1: int = 0, axis2: int = 1) -> np.ndarray:
+    """`x` with `src` on the diagonal `offset` of the matrices that `axis1` and `axis2` span."""
+    target = np.array(x)
+    diagonal = np.diagonal(target, offset, axis1, axis2)
+    diagonal.flags.writeable = True
+    diagonal[...] = src
+    return target
