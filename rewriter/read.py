@@ -106,12 +106,13 @@ def read_call(tables: Tables, framework: str, path: str, call: cst.Call, type_of
     if rows[0].form == "method":
         assert isinstance(call.func, cst.Attribute)
         arguments.insert(0, cst.Arg(call.func.value))
+    aliases = tables.frameworks[framework].fact("argument_aliases", default={})
     certain: list[BoundOp] = []
     possible: list[BoundOp] = []
     reasons: list[str] = []
     for row in rows:
         try:
-            bound, sure = _bind(tables.hub[row.op], row, arguments, call, path, type_of)
+            bound, sure = _bind(tables.hub[row.op], row, arguments, call, path, type_of, aliases)
         except _Mismatch as mismatch:
             reasons.append(mismatch.reason)
             continue
@@ -147,14 +148,23 @@ def read_property(tables: Tables, framework: str, path: str, node: cst.Attribute
 
 
 def _bind(
-    op: HubOp, row: Spelling, arguments: list[cst.Arg], call: cst.Call, path: str, type_of: TypeOf
+    op: HubOp,
+    row: Spelling,
+    arguments: list[cst.Arg],
+    call: cst.Call,
+    path: str,
+    type_of: TypeOf,
+    aliases: Mapping[str, list[str]],
 ) -> tuple[BoundOp, bool]:
-    """Match arguments to one spelling; the flag tells whether every kind was certain."""
+    """Match arguments to one spelling; the flag tells whether every kind was certain.
+
+    aliases: other names that the framework takes for its parameters.
+    """
     parameters = row.parameters
     if row.form == "method":
         receiver = SpellingParameter("self", op.parameters[0].name, MISSING, Passing.POSITIONAL_ONLY)
         parameters = (receiver, *parameters)
-    bound, starred = _match(parameters, arguments)
+    bound, starred = _match(parameters, arguments, aliases)
     sure = not starred
     hub_arguments: dict[str, Argument] = {}
     for parameter in parameters:
@@ -180,6 +190,8 @@ def _bind(
             only = value.arguments[0]
             if not only.star and not is_integer(only, type_of):
                 value = Given(only.value, only)
+        if isinstance(value, Collected) and _is_one_sequence(value, hub.kind, type_of):
+            value = Given(value.arguments[0].value, value.arguments[0])
         if isinstance(value, Given) and parameter.hub in row.values:
             written = literal(value.node)
             if written is not MISSING and any(_same(written, own) for own in row.values[parameter.hub].values()):
@@ -201,8 +213,16 @@ def is_integer(argument: cst.Arg, type_of: TypeOf) -> bool:
     return isinstance(value, Scalar) and value.kind == "int"
 
 
+def _is_one_sequence(collected: Collected, kind: str, type_of: TypeOf) -> bool:
+    """Whether arrays that a call takes one by one are given as a single list or tuple."""
+    arguments = collected.arguments
+    if kind != "arrays" or len(arguments) != 1 or arguments[0].star:
+        return False
+    return isinstance(type_of(arguments[0].value), (Tuple, Sequence))
+
+
 def _match(
-    parameters: tuple[SpellingParameter, ...], arguments: list[cst.Arg]
+    parameters: tuple[SpellingParameter, ...], arguments: list[cst.Arg], aliases: Mapping[str, list[str]]
 ) -> tuple[dict[str, Given | Collected], tuple[cst.Arg, ...]]:
     """Python's own binding of call arguments to parameters, and the starred arguments that it cannot look into."""
     positional = [p for p in parameters if p.passing in (Passing.POSITIONAL_ONLY, Passing.POSITIONAL_OR_KEYWORD)]
@@ -217,6 +237,8 @@ def _match(
             starred.append(argument)
         elif argument.keyword is not None:
             name = argument.keyword.value
+            if name not in by_name:
+                name = next((other for other in aliases.get(name, ()) if other in by_name), name)
             parameter = by_name.get(name)
             if parameter is None or name in bound:
                 raise _Mismatch(f"unknown argument {name}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import libcst as cst
 
 from ..rewriter.context import FileContext
+from ..rewriter.expressions import parenthesized
 from ..rewriter.lattice import Array
 from ..rewriter.read import BoundOp, Constant, Given, Refusal, literal, read_call
 from ..rewriter.signature import MISSING
@@ -85,7 +86,18 @@ def _rebound(node: cst.Call, path: str, array: Node, api: str, context: FileCont
     given = bound.arguments.get(first)
     if isinstance(given, Given) and array is not given.node:
         bound = replace(bound, arguments={**bound.arguments, first: Given(array, given.argument)})
-    return context.write(replace(bound, api=api))
+    written = context.write(replace(bound, api=api))
+    found = context.type_of(array)
+    if isinstance(written, Refusal) or bound.op.result != "array[bool]" or _has_dtype(found, "bool"):
+        return written
+    # The array keeps its element type, whatever the operation would give.
+    kept = context.rewrite(array)
+    cast: Node = context.expression("{value}.astype({array}.dtype)", value=parenthesized(written), array=kept)
+    return cast
+
+
+def _has_dtype(found: object, dtype: str) -> bool:
+    return isinstance(found, Array) and found.dtype == dtype
 
 
 # Methods whose new value does not come from the method without the underscore.

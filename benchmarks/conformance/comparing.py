@@ -12,6 +12,7 @@ from .bridges import flatten, to_numpy
 #: Relative to each value and to the largest one of the array.
 TOLERANCES = {torch.float16: 2e-3, torch.bfloat16: 2e-2}
 TOLERANCE = 5e-5
+LEAST_ERROR = 1e-6
 #: Errors up to this many times those of torch itself, against its own run in double precision, are rounding.
 ROUNDING_FACTOR = 8.0
 #: How many draws two distributions are compared by at least, and how far their moments may be apart.
@@ -83,7 +84,7 @@ def _close(one: Any, other: Any, exact: Any) -> bool:
     finite = np.isfinite(first)
     scale = np.abs(first[finite]).max(initial=0.0)
     with np.errstate(all="ignore"):
-        if np.allclose(second, first, tolerance, tolerance * min(scale, 1.0) + 1e-7 * scale + 1e-7, equal_nan=True):
+        if np.allclose(second, first, tolerance, tolerance * min(scale, 1.0) + 1e-7 * scale + LEAST_ERROR, equal_nan=True):
             return True
     if exact is None or np.shape(exact) != first.shape:
         return False

@@ -30,6 +30,11 @@ class Converted:
     review: str = ""
     failure: str = ""
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the text is still that of torch."""
+        return self.text == _texts(self.form.source("original"))["original"]
+
 
 def convert(forms: list[Form], target: str) -> list[Converted]:
     """Convert all forms in one source; each by itself if that fails."""

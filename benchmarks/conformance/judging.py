@@ -52,7 +52,15 @@ def judge(entry: Entry, sample: Any, converted: Converted, bridge: Any) -> Verdi
     try:
         actual, no_gradient = run.converted_side(expected, bridge)
     except Exception as error:
-        return Verdict("crashed", f"{type(error).__name__}: {error}".splitlines()[0][:300])
+        text = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        # torch takes a single number for an array of length 1, and empty arrays nearly everywhere; others say so at
+        # once where they do not.
+        given = list(tensors_of((sample.input, sample.args, sample.kwargs)))
+        if given and given[0].ndim == 0:
+            return Verdict("refused", f"the target raises for arrays without axes: {text}")
+        if any(tensor.numel() == 0 for tensor in given):
+            return Verdict("refused", f"the target raises for empty arrays: {text}")
+        return Verdict("crashed", text)
     found = structure_difference(expected.leaves, actual.leaves)
     if not found and not run.is_uninitialised():
         found = run.compare(expected, actual)

@@ -36,7 +36,7 @@ def measure(entry: Entry, target: str, count: int) -> Result:
         except Invalid:
             continue
         verdict = known[key]
-        if verdict.outcome == "refused" and not converted.form.annotated:
+        if not converted.form.annotated and (verdict.outcome == "refused" or converted.is_untouched):
             continue  # Without annotations nobody can know that these are arrays.
         result.no_gradient = result.no_gradient or verdict.no_gradient
         source = "\n".join(converted.form.body)

@@ -38,6 +38,11 @@ def atan2(x1, x2) -> jax.Array:
     return jnp.where(origin, at_origin, jnp.arctan2(x1, jnp.where(origin, 1, x2)))
 
 
+def heaviside(x1, x2) -> jax.Array:
+    """0 where `x1` is negative or NaN, `x2` where it is 0, 1 where it is positive; integers stay integers."""
+    return jnp.where(jnp.equal(x1, 0), x2, jnp.greater(x1, 0))
+
+
 def div_rounding(x1, x2, rounding_mode: str | None = None) -> jax.Array:
     """`x1 / x2`, with `rounding_mode` 'trunc' rounded towards zero, with 'floor' downwards; integers stay integers."""
     if rounding_mode is None:

@@ -13,6 +13,8 @@ def gather(x, axis: int, index) -> jax.Array:
     x, index = jnp.asarray(x), jnp.asarray(index)
     if x.ndim == 0:
         return jnp.take(x.reshape(1), index)
+    if index.size == 0:
+        return jnp.zeros(index.shape, x.dtype)
     if index.ndim != x.ndim:
         raise ValueError(f"gather: index has {index.ndim} axes, x has {x.ndim}")
     axis %= x.ndim

@@ -12,6 +12,13 @@ def solve(a, b) -> jax.Array:
     return jnp.linalg.solve(a, b)
 
 
+def kron(x1, x2) -> jax.Array:
+    """The Kronecker product, of booleans too."""
+    if jnp.result_type(x1, x2) == jnp.bool_:
+        return jnp.kron(jnp.asarray(x1, int), jnp.asarray(x2, int)).astype(bool)
+    return jnp.kron(x1, x2)
+
+
 def solve_triangular(a, b, upper: bool, unitriangular: bool = False) -> jax.Array:
     """`x` with `t @ x = b`, t being the upper or lower triangle of `a`; leading axes broadcast."""
     a, b = jnp.asarray(a), jnp.asarray(b)

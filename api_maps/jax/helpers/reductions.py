@@ -38,6 +38,14 @@ def min_with_indices(x, axis: int, keepdims: bool = False) -> ValuesIndices:
     return pick(x, jnp.argmin(x, axis, keepdims=True), axis, keepdims) if x.ndim else scalar_pick(x)
 
 
+def weighted_bincount(x, weights, minlength: int = 0) -> jax.Array:
+    """Sums of the `weights` `[n]` of each whole number in `x` `[n]`; integer weights become floats."""
+    weights = jnp.asarray(weights)
+    weights = weights.astype(jnp.promote_types(weights.dtype, jnp.float32))
+    length = max(minlength, int(jnp.max(x, initial=-1)) + 1)
+    return jnp.zeros(length, weights.dtype).at[x].add(weights)
+
+
 def shared_by_ties(x: jax.Array, value: jax.Array) -> jax.Array:
     """`value`, which is one of the entries of `x`; its gradient is shared evenly by all entries equal to it."""
     function = jax.custom_jvp(lambda entries, chosen: chosen)

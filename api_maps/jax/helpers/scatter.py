@@ -143,8 +143,12 @@ def axis_positions(x: jax.Array, axis: int, index) -> tuple:
 def index_add(x, axis: int, index, source, alpha=1) -> jax.Array:
     """`x` with `alpha * source` added to the slices `index` along `axis`; repeated indices all count."""
     target = jnp.atleast_1d(x)
+    positions = axis_positions(target, axis, index)
+    if target.dtype == jnp.bool_:  # The sum of truth values is whether one of them is true.
+        values = jnp.logical_and(jnp.atleast_1d(source), bool(alpha))
+        return target.at[positions].max(values).reshape(jnp.shape(x))
     values = (jnp.atleast_1d(source) * alpha).astype(target.dtype)
-    return target.at[axis_positions(target, axis, index)].add(values).reshape(jnp.shape(x))
+    return target.at[positions].add(values).reshape(jnp.shape(x))
 
 
 def index_copy(x, axis: int, index, source) -> jax.Array:

@@ -3,11 +3,38 @@
 import jax
 import jax.numpy as jnp
 
+from .elementwise import absolute
+
 
 def xlogy(x1, x2) -> jax.Array:
     """`x1 * log(x2)`, with value and gradient 0 where `x1` is 0 and `x2` is not positive."""
     zero = jnp.equal(x1, 0) & jnp.less_equal(x2, 0)
     return x1 * jnp.log(jnp.where(zero, 1, x2))
+
+
+def i0(x) -> jax.Array:
+    """The modified Bessel function of order 0; its gradient at 0 is 0 (that of `jax.scipy.special.i0` is 1)."""
+    return jnp.exp(absolute(x)) * jax.scipy.special.i0e(x)
+
+
+def digamma(x) -> jax.Array:
+    """The derivative of `log(gamma(x))`, infinite at 0; its own derivative holds for negative `x` too."""
+    function = jax.custom_jvp(digamma_value)
+    function.defjvps(lambda tangent, out, x: tangent * trigamma(x))
+    x = jnp.asarray(x)
+    return function(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+
+
+def digamma_value(x: jax.Array) -> jax.Array:
+    """`digamma` of floats, without torch's derivative."""
+    return jnp.where(x == 0, jnp.copysign(jnp.inf, -x), jax.scipy.special.digamma(x))
+
+
+def trigamma(x: jax.Array) -> jax.Array:
+    """The derivative of `digamma`; negative numbers are reflected at 1/2."""
+    positive = x > 0
+    value = jax.scipy.special.polygamma(1, jnp.where(positive, x, 1 - x))
+    return jnp.where(positive, value, (jnp.pi / jnp.sin(jnp.pi * x)) ** 2 - value)
 
 
 def view_as_real(x) -> jax.Array:
