@@ -60,6 +60,10 @@ class FrameworkTypes:
         self.evidence_keywords = frozenset(fact("evidence_keywords", default=()))
         self.batch_loaders = frozenset(fact("batch_loaders", default=()))
         self.data_sets: AbstractMapping[str, str] = fact("data_sets", default={})
+        self.custom_function_bases = frozenset(fact("custom_functions", "bases", default=()))
+        self.custom_function_call: str = fact("custom_functions", "call", default="")
+        self.custom_function_rules: tuple[str, ...] = tuple(fact("custom_functions", "rules", default=()))
+        self.custom_function_setup: str = fact("custom_functions", "setup", default="")
         self._module_bases = frozenset(fact("module_class", "bases", default=()))
         self.plain_module_bases = self._module_bases
         self.registrations: AbstractMapping[str, str] = fact("registrations", default={})

@@ -390,6 +390,7 @@ class Inference:
     def _bind_parameters(self, walker: _Walker, node: cst.FunctionDef, definition: Definition) -> None:
         parameters = list(all_parameters(node.params))
         static = any(_decorator_name(decorator) == "staticmethod" for decorator in node.decorators)
+        static = static and not self._takes_function_context(definition)
         if definition.owner and parameters and not static:
             first = parameters.pop(0)
             is_class = any(_decorator_name(decorator) == "classmethod" for decorator in node.decorators)
@@ -412,8 +413,10 @@ class Inference:
         return ARRAY if self.is_forward(definition) else UNKNOWN
 
     def is_forward(self, definition: Definition) -> bool:
-        """Whether a method is the one that calling its module runs."""
+        """Whether a method is given arrays: the one that calling its module runs, or a custom function's gradient."""
         name = definition.path.rpartition(".")[2]
+        if name in self.framework.custom_function_rules[1:]:
+            return self._takes_function_context(definition)
         return bool(
             definition.owner and name in self.framework.forward_methods and self.is_module_class(definition.owner)
         )
@@ -530,7 +533,7 @@ class Inference:
         definition = self.repository.resolve(path)
         if definition is not None:
             return self._call_definition(definition, call, evaluator)
-        owner = self._class_method(path)
+        owner = self._class_method(path) or self._applied_rule(path)
         if owner is not None:
             return self._call_definition(owner, call, evaluator)
         if path in ("functools.partial",) and arguments:
@@ -575,6 +578,29 @@ class Inference:
             return None
         found = self.method(owner, name)
         return found[1] if found is not None else None
+
+    def is_custom_function(self, path: str) -> bool:
+        """Whether a class says by its methods how a function and its gradient are computed."""
+        bases = self.framework.custom_function_bases
+        return bool(bases) and any(owner in bases for owner in self.ancestors(path))
+
+    def _applied_rule(self, path: str) -> Definition | None:
+        """The method that `Class.apply` runs."""
+        owner, _, name = path.rpartition(".")
+        if name != self.framework.custom_function_call or not self.is_custom_function(owner):
+            return None
+        found = self.method(owner, self.framework.custom_function_rules[0])
+        return found[1] if found is not None else None
+
+    def _takes_function_context(self, definition: Definition) -> bool:
+        """Whether a static method's first parameter is the context that the rules of a custom function share."""
+        name = definition.path.rpartition(".")[2]
+        if name not in (*self.framework.custom_function_rules, self.framework.custom_function_setup):
+            return False
+        if not definition.owner or not self.is_custom_function(definition.owner):
+            return False
+        is_separate = self.method(definition.owner, self.framework.custom_function_setup) is not None
+        return not (is_separate and name == self.framework.custom_function_rules[0])
 
     def _call_definition(self, definition: Definition, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
         if isinstance(definition.node, cst.ClassDef):
@@ -664,6 +690,7 @@ class Inference:
         sites = self.call_sites.setdefault(definition.path, {})
         positional = [*node.params.posonly_params, *node.params.params]
         static = any(_decorator_name(decorator) == "staticmethod" for decorator in node.decorators)
+        static = static and not self._takes_function_context(definition)
         if skip_first and positional and not static:
             positional = positional[1:]
         index = 0
