@@ -56,7 +56,7 @@ class ArrayEvidence:
         imported: the array frameworks that the file imports, likewise.
         """
         body = list(walk(function.body))
-        mentioned = {framework_of(node.value) for node in body if isinstance(node, cst.Name)} - {None}
+        mentioned = {framework_of(node.value) for node in body if type(node) is cst.Name} - {None}
         shared = self.shared_attributes if (mentioned or imported) == {"own"} else frozenset()
         names = {p.name.value for p in all_parameters(function.params)}
         found: dict[str, bool] = {}
@@ -66,13 +66,13 @@ class ArrayEvidence:
                 found[expression.value] = found.get(expression.value, True) and value
 
         for node in body:
-            if isinstance(node, cst.Attribute):
+            if type(node) is cst.Attribute:
                 attribute = node.attr.value
                 if attribute in self.unique_attributes or (shared and attribute in _ARRAY_FACTS):
                     note(node.value, True)
                 elif attribute in _OTHER_ATTRIBUTES:
                     note(node.value, False)
-            elif isinstance(node, cst.Call):
+            elif type(node) is cst.Call:
                 note(node.func, False)  # arrays are not called
                 if isinstance(node.func, cst.Attribute) and self._is_array_call(node, node.func.attr.value, shared):
                     note(node.func.value, True)

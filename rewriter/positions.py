@@ -25,22 +25,22 @@ class Span:
 class _RecordingState(CodegenState):
     """Generates code, noting at which token the wanted nodes begin and end."""
 
-    wanted: frozenset[cst.CSTNode] = frozenset()
+    wanted: frozenset[int] = frozenset()  # by identity, since asking a node for its hash runs Python code
     starts: dict[cst.CSTNode, int] = field(default_factory=dict)
     extents: dict[cst.CSTNode, tuple[int, int]] = field(default_factory=dict)
 
     def before_codegen(self, node: cst.CSTNode) -> None:
-        if node in self.wanted:
+        if id(node) in self.wanted:
             self.starts[node] = len(self.tokens)
 
     def after_codegen(self, node: cst.CSTNode) -> None:
-        if node in self.wanted and node not in self.extents:
+        if id(node) in self.wanted and node not in self.extents:
             self.extents[node] = (self.starts[node], len(self.tokens))
 
     def record_syntactic_position(  # type: ignore[override]
         self, node: cst.CSTNode, *, start_node: object = None, end_node: object = None
     ) -> object:
-        return _SyntacticExtent(self, node) if node in self.wanted else NO_POSITION
+        return _SyntacticExtent(self, node) if id(node) in self.wanted else NO_POSITION
 
 
 class _SyntacticExtent:
@@ -58,11 +58,11 @@ class _SyntacticExtent:
 
 def find_spans(module: cst.Module, nodes: Iterable[cst.CSTNode]) -> dict[cst.CSTNode, Span]:
     """Where each of `nodes` stands in the module's source."""
-    wanted = frozenset(nodes)
+    wanted = {id(node) for node in nodes}
     if not wanted:
         return {}
     state = _RecordingState(
-        default_indent=module.default_indent, default_newline=module.default_newline, wanted=wanted
+        default_indent=module.default_indent, default_newline=module.default_newline, wanted=frozenset(wanted)
     )
     module._codegen(state)
     places = _places(state.tokens, {index for extent in state.extents.values() for index in extent})

@@ -126,8 +126,10 @@ def _run(
                 note(_run_task(task))
             return
         context = multiprocessing.get_context("fork")
+        # The largest files first and one at a time, so that no process is left with one at the end.
+        tasks = sorted(tasks, key=lambda task: len(files[task[0]]), reverse=True)
         with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context) as pool:
-            for converted in pool.map(_run_task, tasks, chunksize=max(1, len(tasks) // (jobs * 4))):
+            for converted in pool.map(_run_task, tasks):
                 note(converted)
     finally:
         _work = None

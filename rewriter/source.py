@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import codecs
+import functools
 from dataclasses import dataclass
 
 import libcst as cst
@@ -68,6 +69,7 @@ def render(source: Source, module: cst.Module) -> bytes:
     return source.bom + code_of(module, module).encode(module.encoding)
 
 
+@functools.lru_cache(maxsize=2048)
 def imported_modules(data: bytes) -> frozenset[str] | None:
     """The dotted modules that a file imports, by a quick look with the standard parser.
 
@@ -78,7 +80,9 @@ def imported_modules(data: bytes) -> frozenset[str] | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     modules: set[str] = set()
-    for node in ast.walk(tree):
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -86,4 +90,9 @@ def imported_modules(data: bytes) -> frozenset[str] | None:
             modules.add(base)
             separator = "" if base.endswith(".") else "."
             modules.update(f"{base}{separator}{alias.name}" for alias in node.names)
+        for name in _BLOCKS:  # imports are statements: expressions need no look
+            pending.extend(getattr(node, name, ()))
     return frozenset(modules)
+
+
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")

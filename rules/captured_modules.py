@@ -53,10 +53,14 @@ def _captures(node: cst.BaseExpression, owner: str, context: FileContext) -> boo
         return any(isinstance(part, cst.Name) and part.value == owner for part in walk(node.body))
     if isinstance(node, cst.Name):
         function = context.enclosing(cst.FunctionDef)
-        local = [part for part in walk(function.body) if isinstance(part, cst.FunctionDef)] if function else []
+        nodes = context.inference.nodes(context.scope.file)
+        named = [each for each in nodes.of(cst.FunctionDef) if each.name.value == node.value]
+        if function is None or not named:
+            return False
+        local = {part for part in walk(function.body) if type(part) is cst.FunctionDef}
         return any(
-            isinstance(part, cst.Name) and part.value == owner
-            for inner in local if inner.name.value == node.value
+            type(part) is cst.Name and part.value == owner
+            for inner in named if inner in local
             for part in walk(inner.body)
         )  # fmt: skip
     bound = isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name) and node.value.value == owner

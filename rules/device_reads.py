@@ -75,26 +75,43 @@ def write_read(construct: DeviceRead, node: cst.BaseExpression, context: FileCon
 
 def drop_unused(context: FileContext, module: cst.Module) -> cst.Module:
     """Without the local names that were only there to say where arrays should be made."""
-    return module.visit(_Unused()) if context.state.get(_STATE) else module
+    if not context.state.get(_STATE):
+        return module
+    around: set[cst.CSTNode] = set()
+    return module.visit(_Unused(around)) if _holds_device_names(module, around) else module
+
+
+def _holds_device_names(node: cst.CSTNode, around: set[cst.CSTNode]) -> bool:
+    """Whether a device is bound to a name below a statement; notes all statements and blocks around such places."""
+    if type(node) is cst.SimpleStatementLine:
+        found = any(type(small) is cst.Assign and _device_names(small) for small in node.body)
+    else:
+        found = any([_holds_device_names(child, around) for child in children(node)])
+    if found:
+        around.add(node)
+    return found
 
 
 class _Unused(cst.CSTTransformer):
-    """Removes `device = jax.devices()[0]`, alone or as part of a tuple, where the function never reads the name."""
+    """Removes `device = jax.devices()[0]`, alone or as part of a tuple, where the function never reads the name.
 
-    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
-        return False  # No function is defined in there, and going through every expression is slow.
+    around: the nodes to be gone through; the others are left as they are, without a visit that would rebuild them.
+    """
+
+    def __init__(self, around: set[cst.CSTNode]) -> None:
+        self.around = around
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        return node in self.around and type(node) is not cst.SimpleStatementLine
 
     def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
-        names = {
-            name for node in walk(updated_node.body) if isinstance(node, cst.Assign) for name in _device_names(node)
-        }
-        if not names:
+        if original_node not in self.around:
             return updated_node
         read = _counts(updated_node.body)
         written = [
-            name for node in walk(updated_node.body) if isinstance(node, cst.Assign) for name in _device_names(node)
+            name for node in walk(updated_node.body) if type(node) is cst.Assign for name in _device_names(node)
         ]
-        dead = {name for name in names if read.get(name, 0) == written.count(name) and "locals" not in read}
+        dead = {name for name in written if read.get(name, 0) == written.count(name) and "locals" not in read}
         return updated_node.with_changes(body=updated_node.body.visit(_Removal(dead))) if dead else updated_node
 
 
@@ -204,7 +221,7 @@ def _counts(node: cst.CSTNode) -> dict[str, int]:
     stack = [node]
     while stack:
         current = stack.pop()
-        if isinstance(current, cst.Name):
+        if type(current) is cst.Name:
             counts[current.value] = counts.get(current.value, 0) + 1
         elif isinstance(current, (cst.Attribute, cst.Arg)):
             stack.append(current.value)

@@ -182,7 +182,7 @@ def _assigned_elsewhere(context: FileContext, node: cst.Assign, name: str) -> li
         for method in owner.body.body
         if isinstance(method, cst.FunctionDef) and not (method is function and nested)
         for part in walk(method.body)
-        if isinstance(part, cst.Assign) and part is not node and _assigns(part, name)
+        if type(part) is cst.Assign and part is not node and _assigns(part, name)
     ]
 
 
