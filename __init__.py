@@ -33,7 +33,7 @@ def convert_source(
     """
     from .rewriter.repository import convert_text, detect_source
 
-    framework = source or detect_source({"source.py": code.encode()})
+    framework = source or detect_source({"source.py": code.encode()}, target)
     if framework is None:
         raise ValueError(f"{filename}: no framework is imported; say which one it is written for with source=...")
     text, report = convert_text(code, framework, target, filename)

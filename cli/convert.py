@@ -189,7 +189,7 @@ def conversion(tree: SourceTree, others: Mapping[str, bytes], request: Request) 
     from ..rewriter.report import Report, TreeResult
 
     target = str(request.target)
-    source = request.source or repository.detect_source(tree.files)
+    source = request.source or repository.detect_source(tree.files, target)
     if source is None or source == target:
         return TreeResult(dict(tree.files), {}, Report("", target))
     with show.progress(len(tree.files), sum(map(len, tree.files.values()))) as advance:

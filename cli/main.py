@@ -147,6 +147,14 @@ def maps_check(folder: Path | None) -> None:
     sys.exit(maps_check_command(folder))
 
 
+def one_line(error: click.ClickException) -> str:
+    """What is wrong with the command line, and where the right words stand."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path.removesuffix(f" {DefaultGroup.default}") if context else "ivy-convert"
+    return f"{message}: see {command} --help"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     from ..rewriter.problems import InputError
@@ -157,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"ivy-convert: {error}", err=True)
         sys.exit(2)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"ivy-convert: {one_line(error)}", err=True)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         click.echo("ivy-convert: interrupted: your files are as they were", err=True)

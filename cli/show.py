@@ -53,36 +53,38 @@ def print_problems(problems: Sequence[Problem]) -> None:
 
 
 def print_diff(tree: SourceTree, contents: Mapping[str, bytes], changed: Collection[str]) -> None:
-    """Unified diffs of all changed files, which `patch -p1` and `git apply` take; coloured on a terminal."""
+    """Unified diffs of all changed files: byte for byte what `patch -p1` and `git apply` take, coloured on a terminal."""
     colour = wants_colour(sys.stdout)
     for key in sorted(changed):
         place = tree.place(key)
         before = tree.files.get(key, place.read_bytes() if place.is_file() else None)
         for line in diff_lines(tree.display(key), before, contents[key]):
-            click.echo(coloured(line) if colour else line, nl=False, color=colour)
+            click.echo(coloured(line.decode(encoding_of(contents[key]), "replace")) if colour else line, nl=False)
 
 
-def diff_lines(path: str, before: bytes | None, after: bytes) -> Iterator[str]:
+def diff_lines(path: str, before: bytes | None, after: bytes) -> Iterator[bytes]:
     """The lines of one file's diff; a file that was not there before comes from /dev/null."""
-    name = path.replace(os.sep, "/").lstrip("/")
-    origin = "/dev/null" if before is None else f"a/{name}"
-    for line in difflib.unified_diff(lines_of(before or b""), lines_of(after), origin, f"b/{name}"):
-        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+    name = os.fsencode(path.replace(os.sep, "/").lstrip("/"))
+    if b" " in name:
+        name += b"\t"  # as diff and git end a name with blanks
+    origin = b"/dev/null" if before is None else b"a/" + name
+    lines = difflib.diff_bytes(difflib.unified_diff, lines_of(before or b""), lines_of(after), origin, b"b/" + name)
+    for line in lines:
+        yield line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n"
 
 
-def lines_of(content: bytes) -> list[str]:
+def lines_of(content: bytes) -> list[bytes]:
     """Lines as diff counts them: ended by a newline only, not by a form feed or a bare carriage return."""
-    parts = decode(content).split("\n")
-    return [part + "\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+    parts = content.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 
 
-def decode(content: bytes) -> str:
-    """Source as text, by its coding line or byte-order mark; anything decodes to something."""
+def encoding_of(content: bytes) -> str:
+    """The encoding of source text, by its coding line or byte-order mark."""
     try:
-        encoding = tokenize.detect_encoding(BytesIO(content).readline)[0]
-        return content.decode(encoding.replace("utf-8-sig", "utf-8"))
-    except (SyntaxError, UnicodeDecodeError, LookupError):
-        return content.decode("latin-1")
+        return tokenize.detect_encoding(BytesIO(content).readline)[0].replace("utf-8-sig", "utf-8")
+    except (SyntaxError, LookupError):
+        return "latin-1"
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -96,9 +98,7 @@ def coloured(line: str) -> str:
     return click.style(line, fg=colours[line[0]]) if line[0] in colours else line
 
 
-def print_result(
-    request: Request, jobs: Sequence[Job], placement: Placement, report: Report, seconds: float
-) -> None:
+def print_result(request: Request, jobs: Sequence[Job], placement: Placement, report: Report, seconds: float) -> None:
     """The open places and the closing summary, on stderr where stdout holds a diff."""
     err = request.diff
     if not report.source:
@@ -108,7 +108,8 @@ def print_result(
     if request.check:
         for job in jobs:
             for key in sorted(job.changed):
-                click.echo(f"would convert {job.tree.display(key)}")
+                verb = "convert" if job.tree.place(key).exists() else "write"
+                click.echo(f"would {verb} {job.tree.display(key)}")
     display = shown_paths(jobs)
     print_sites("left as they were", report.unsupported, display, err)
     print_sites("to review", report.review, display, err)

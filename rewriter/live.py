@@ -70,7 +70,7 @@ def _convert_module(module: ModuleType, target: str) -> ModuleType:
 
 def _load(name: str, files: dict[str, bytes], target: str) -> ModuleType:
     """Convert, write to a temporary folder and import under names that do not hide the originals."""
-    source = detect_source(files)
+    source = detect_source(files, target)
     if source is None:
         raise LiveConversionError(f"{name} imports no framework that ivy-convert knows")
     result = convert_files(files, source, target, inline_helpers=len(files) == 1)

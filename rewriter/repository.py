@@ -23,8 +23,11 @@ from .table_loader import load_tables
 _EMPTY = cst.Module([])
 
 
-def detect_source(files: Mapping[str, bytes]) -> str | None:
-    """The framework that most files import; None when no known framework is imported."""
+def detect_source(files: Mapping[str, bytes], target: str | None = None) -> str | None:
+    """The framework that most files import; None when no known framework is imported.
+
+    target: what is to be written: files that use it already do not outvote those that are still to be converted.
+    """
     tables = load_tables()
     counts: dict[str, int] = {}
     for data in files.values():
@@ -33,6 +36,8 @@ def detect_source(files: Mapping[str, bytes]) -> str | None:
             if roots & set(framework.roots):
                 # Array libraries come along with the others; they count only by themselves.
                 counts[name] = counts.get(name, 0) + (1 if framework.fact("auxiliary") else 1000)
+    if any(count >= 1000 for name, count in counts.items() if name != target):
+        counts.pop(target or "", None)
     return max(sorted(counts), key=lambda name: counts[name]) if counts else None
 
 

@@ -20,6 +20,7 @@ SKIPPED_FOLDERS = frozenset(
 )  # fmt: skip
 # Build artefacts where they lie at the top and are not packages of the repository's own.
 BUILD_FOLDERS = frozenset({"build", "dist"})
+NOTEBOOK_REMEDY = "export it with `jupyter nbconvert --to script` and convert that"
 SKIPPED_SUFFIXES = (".pyc", ".pyo", ".egg-info")
 
 
@@ -86,7 +87,8 @@ def require_existing(path: Path) -> None:
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise InputError(path, "neither a file nor a folder", "name a Python file or a folder")
     if stat.S_ISREG(mode) and path.suffix not in (".py", ".pyi"):
-        raise InputError(path, "not a Python file", "name a .py file or a folder")
+        notebook = path.suffix == ".ipynb"
+        raise InputError(path, "not a Python file", NOTEBOOK_REMEDY if notebook else "name a .py file or a folder")
 
 
 def root_of(given: Sequence[Path]) -> Path:
@@ -164,6 +166,9 @@ def add_file(tree: SourceTree, key: str, place: Path) -> None:
         return
     if not stat.S_ISREG(place.stat().st_mode):
         return  # sockets, pipes and devices: nothing to read, and opening a pipe would hang
+    if place.suffix == ".ipynb":
+        shown, what = tree.display(key), "notebooks are not converted, copied as it is"
+        tree.problems.append(Problem(shown, what, NOTEBOOK_REMEDY, unreadable=False))
     if place.suffix != ".py" and not given:
         if os.access(place, os.R_OK):
             tree.others.append(key)

@@ -86,7 +86,7 @@ def _holds_device_names(node: cst.CSTNode, around: set[cst.CSTNode]) -> bool:
     if type(node) is cst.SimpleStatementLine:
         found = any(type(small) is cst.Assign and _device_names(small) for small in node.body)
     else:
-        found = any([_holds_device_names(child, around) for child in children(node)])
+        found = max([_holds_device_names(child, around) for child in children(node)], default=False)
     if found:
         around.add(node)
     return found

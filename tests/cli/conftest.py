@@ -21,6 +21,7 @@ class Outcome:
     code: int
     out: str
     err: str
+    raw: bytes = b""  # what was written on stdout
 
 
 def fake_convert_files(
@@ -53,7 +54,7 @@ def fake_convert_files(
     return repository.TreeResult(converted, helpers, Report.of(source, target, records, sites))
 
 
-def fake_detect_source(files: Mapping[str, bytes]) -> str | None:
+def fake_detect_source(files: Mapping[str, bytes], target: str | None = None) -> str | None:
     for framework in ("torch", "jax"):
         if any(f"import {framework}".encode() in content for content in files.values()):
             return framework
@@ -65,7 +66,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
-    capsys: pytest.CaptureFixture[str],
+    capsysbinary: pytest.CaptureFixture[bytes],
 ) -> Callable[..., Outcome]:
     """Run the command line in an empty folder, with the stand-in conversion and a cache of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
@@ -76,8 +77,8 @@ def run(
     def call(*arguments: object) -> Outcome:
         with pytest.raises(SystemExit) as stop:
             main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return Outcome(int(stop.value.code or 0), captured.out, captured.err)
+        captured = capsysbinary.readouterr()
+        return Outcome(int(stop.value.code or 0), captured.out.decode("utf-8", "replace"), captured.err.decode(), captured.out)
 
     return call
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ivy_convert.rewriter import repository
+
 from .conftest import HELPERS, Outcome, snapshot
 
 Run = Callable[..., Outcome]
@@ -105,11 +107,13 @@ def test_in_place_asks_before_rewriting_uncommitted_work(run: Run, source: Path)
 def test_diff_applies_and_writes_nothing(run: Run, source: Path) -> None:
     (source / "crlf.py").write_bytes(b"import torch\r\nx = 1\x0c\r\ny = 2")
     (source / "helped.py").write_bytes(b"import torch  # HELPER")
+    (source / "bl ank.py").write_bytes("# -*- coding: latin-1 -*-\nimport torch  # é\n".encode("latin-1"))
     before = snapshot(source.parent)
     outcome = run("src", "--to", "jax", "--diff")
-    assert outcome.code == 0 and "\x1b[" not in outcome.out and snapshot(source.parent) == before
-    assert outcome.out.startswith("--- a/src/crlf.py\n") and "sites:" in outcome.err
-    subprocess.run(["git", "apply", "-p1", "-"], input=outcome.out.encode(), cwd=source.parent, check=True)
+    assert outcome.code == 0 and b"\x1b[" not in outcome.raw and snapshot(source.parent) == before
+    assert outcome.raw.startswith(b"--- a/src/bl ank.py\t\n") and "sites:" in outcome.err
+    subprocess.run(["git", "apply", "-p1", "-"], input=outcome.raw, cwd=source.parent, check=True)
+    assert (source / "bl ank.py").read_bytes() == "# -*- coding: latin-1 -*-\nimport jax  # é\n".encode("latin-1")
     assert (source / "crlf.py").read_bytes() == b"import jax\r\nx = 1\x0c\r\ny = 2"
     assert (source / "ivy_helpers.py").read_bytes() == HELPERS
 
@@ -120,6 +124,26 @@ def test_check(run: Run, source: Path) -> None:
     assert outcome.code == 1 and "would convert src/train.py" in outcome.out and snapshot(source.parent) == before
     (source / "train.py").write_bytes(b"import jax\n")
     assert run("src", "--to", "jax", "--check").code == 0
+
+
+def test_converted_files_do_not_hide_those_that_are_not(
+    monkeypatch: pytest.MonkeyPatch, run: Run, source: Path
+) -> None:
+    """With the real detection: most of the files use the target already."""
+    monkeypatch.undo()
+    files = {f"{name}.py": b"import jax\nimport numpy\n" for name in "abc"}
+    assert repository.detect_source(files) == "jax" == repository.detect_source(files, "jax")
+    assert repository.detect_source(files | {"d.py": b"import torch\n"}) == "jax"
+    assert repository.detect_source(files | {"d.py": b"import torch\n"}, "jax") == "torch"
+    assert repository.detect_source({"a.py": b"import numpy\n"}, "jax") == "numpy"
+
+
+def test_notebooks_are_named(run: Run, source: Path) -> None:
+    (source / "demo.ipynb").write_text("{}")
+    outcome = run("src", "--to", "jax")
+    assert outcome.code == 0 and Path("src_jax/demo.ipynb").read_text() == "{}"
+    assert outcome.err.startswith("ivy-convert: src/demo.ipynb: notebooks are not converted, copied as it is: export it")
+    assert "nbconvert" in run("src/demo.ipynb", "--to", "jax").err
 
 
 def test_strict_and_open_places(run: Run, source: Path) -> None:
@@ -161,6 +185,12 @@ def test_wrong_usage(run: Run, source: Path) -> None:
     assert run("src", "--to", "jax", "--diff", "--verify").code == 2
     assert run("src", "--to", "jax", "--report", "report.xml").code == 2
     assert run("--unknown").code == 2
+    for arguments, message in (
+        (["src"], "which framework is to be written? Give --to NAME, or `to` in [tool.ivy-convert]: see ivy-convert --help"),
+        (["src", "--to", "jax", "--jobs", "0"], "Invalid value for '-j' / '--jobs': 0 is not in the range x>=1: see ivy-convert --help"),
+        (["weights", "x.pt"], "Missing option '--to'. Choose from: jax, numpy, tensorflow, torch: see ivy-convert weights --help"),
+    ):
+        assert run(*arguments).err == f"ivy-convert: {message}\n"
     assert snapshot(source.parent).keys() == {f"src/{key}" for key in snapshot(source)}
 
 
