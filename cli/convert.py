@@ -98,7 +98,7 @@ def run(request: Request) -> int:
     if request.report:
         from .report_formats import write_report
 
-        write_report(request.report, report)
+        write_report(request.report, report, show.shown_paths(jobs))
     problems = [problem for job in jobs for problem in job.problems]
     show.print_problems(problems)
     show.print_result(request, jobs, placement, report, time.perf_counter() - started)

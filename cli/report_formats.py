@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ..rewriter.placing import replace_files
 from ..rewriter.report import Report, Site
@@ -18,8 +20,16 @@ REASONS = {
 }
 
 
-def write_report(path: Path, report: Report) -> None:
-    """Write `report` in the format that the name of `path` ends in."""
+def write_report(path: Path, report: Report, display: Callable[[str], str] = str) -> None:
+    """Write `report` in the format that the name of `path` ends in.
+
+    display: a path of the report as it is reached from the current folder, which code hosts ask for.
+    """
+    if path.suffix == ".sarif":
+        report = replace(report, **{
+            status: tuple(replace(site, path=display(site.path)) for site in getattr(report, status))
+            for status in ("review", "unsupported")
+        })  # fmt: skip
     replace_files({path: FORMATS[path.suffix](report).encode()})
 
 
@@ -96,7 +106,7 @@ def to_html(report: Report) -> str:
     totals = "".join(f"<li>{name}: {value}</li>" for name, value in counts(report))
     title = f"Conversion from {html.escape(report.source)} to {html.escape(report.target)}"
     style = "body{font-family:sans-serif}td{padding:.2em .6em;vertical-align:top}.unsupported{background:#fdd}"
-    table = "<table><tr><th>place<th>status<th>API<th>reason</tr>" + "\n".join(rows) + "</table>"
+    table = "<table><tr><th>place</th><th>status</th><th>API</th><th>reason</th></tr>" + "\n".join(rows) + "</table>"
     verification = ""
     if report.verification is not None:
         text = html.escape(json.dumps(report.verification, indent=1, default=str))
@@ -127,7 +137,7 @@ def sarif_result(site: Site) -> dict[str, Any]:
         "endLine": site.end_line,
         "endColumn": site.end_column + 1,
     }
-    place = {"physicalLocation": {"artifactLocation": {"uri": site.path}, "region": region}}
+    place = {"physicalLocation": {"artifactLocation": {"uri": quote(Path(site.path).as_posix())}, "region": region}}
     return {
         "ruleId": site.rule or site.op or "conversion",
         "level": "error" if site.status == "unsupported" else "warning",

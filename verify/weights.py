@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,27 @@ from typing import Any
 import numpy as np
 
 from .problems import VerifyError
+from .safetensors import load_file, save_file
+
+TORCH_SUFFIXES = (".pt", ".pth", ".bin")
+
+
+def destination(checkpoint: Path, target: str, out: Path) -> Path:
+    """The file to write: `out` itself where its name ends as a checkpoint's, else a file in the folder `out`.
+
+    Raises VerifyError where the target could not read what `out` names.
+    """
+    if out.suffix in TORCH_SUFFIXES and not out.is_dir():
+        if target != "torch":
+            raise VerifyError(f"{out}: only PyTorch reads {out.suffix} files; end its name in .npz or .safetensors")
+        return out
+    if out.suffix in (".npz", ".safetensors") and not out.is_dir():
+        return out
+    return out / (checkpoint.stem + (".pt" if target == "torch" else ".npz"))
 
 
 def convert_checkpoint(path: str | Path, target: str, out: str | Path) -> Path:
-    """Write the arrays of a checkpoint as `.npz`, or as `.safetensors` where `out` names one.
+    """Write the arrays of a checkpoint as `.npz`, `.safetensors` or, for PyTorch, `.pt`: by the name of `out`.
 
     path: a torch checkpoint (.pt, .pth, .bin, read with weights_only=True: nothing in it is run), a .safetensors
         or a .npz file. Nested dicts, as in {"model": state_dict, "epoch": 3}, give dotted names; numbers become
@@ -25,19 +43,20 @@ def convert_checkpoint(path: str | Path, target: str, out: str | Path) -> Path:
     """
     if target not in ("jax", "numpy", "torch", "tensorflow"):
         raise VerifyError(f"weights --to {target}: known targets are jax, numpy, torch and tensorflow")
-    source, place = Path(path), Path(out)
+    source = Path(path)
     if not source.is_file():
         raise VerifyError(f"{source}: no such file")
+    place = destination(source, target, Path(out))
     arrays = _read(source)
     if not arrays:
         raise VerifyError(f"{source}: holds no arrays")
-    if place.suffix not in (".npz", ".safetensors"):
-        place = place / (source.stem + ".npz")
     place.parent.mkdir(parents=True, exist_ok=True)
     temporary = place.with_name(f".{place.stem}.part{place.suffix}")
     try:
         _write(temporary, arrays)
         temporary.replace(place)
+    except (ValueError, ImportError) as error:
+        raise VerifyError(f"{place}: cannot be written: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
     return place
@@ -49,16 +68,26 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             with np.load(path, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
         if path.suffix == ".safetensors":
-            return dict(_safetensors().load_file(path))
+            return load_file(path)
         import torch
 
         content = torch.load(path, map_location="cpu", weights_only=True)
     except ImportError as error:
         raise VerifyError(f"{path}: reading it needs {error.name}, which is not installed") from error
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise VerifyError(f"{path}: cannot be read as a checkpoint of weights: {reason}") from error
+        raise VerifyError(f"{path}: cannot be read as a checkpoint of weights: {_reason(path, error)}") from error
     return dict(_flat(content, ""))
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why a file could not be read, in one line."""
+    text = str(error).strip()
+    pickled = re.search(r"Unsupported (?:global|class|operand|operation)?.*?GLOBAL ([\w.]+)", text)
+    if pickled:
+        return f"it holds objects ({pickled.group(1)}), not only arrays; save the module's state_dict() and convert that"
+    if path.suffix not in (".npz", ".safetensors"):
+        return "PyTorch does not know its format"
+    return text.splitlines()[0] if text else type(error).__name__
 
 
 def _flat(value: Any, name: str) -> Iterator[tuple[str, np.ndarray]]:
@@ -78,14 +107,10 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, np.ndarray]]:
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     if path.suffix == ".safetensors":
-        _safetensors().save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+        save_file(arrays, path)
+    elif path.suffix in TORCH_SUFFIXES:
+        import torch
+
+        torch.save({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}, path)
     else:
         np.savez(path, **arrays)  # type: ignore[arg-type]
-
-
-def _safetensors() -> Any:
-    try:
-        import safetensors.numpy  # type: ignore[import-not-found]
-    except ImportError as error:
-        raise VerifyError(".safetensors files need the package safetensors: pip install safetensors") from error
-    return safetensors.numpy

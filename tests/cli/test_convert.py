@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -239,6 +241,10 @@ def test_reports(run: Run, source: Path, suffix: str) -> None:
     if suffix == "sarif":
         places = [result["locations"][0]["physicalLocation"] for result in json.loads(text)["runs"][0]["results"]]
         assert [place["region"]["startLine"] for place in places] == [4, 3]
+        assert {place["artifactLocation"]["uri"] for place in places} == {"src/train.py"}
+    if suffix == "html":
+        opened = re.findall(r"<(table|tr|td|th|ul|li|code|h1)\b", text)
+        assert Counter(opened) == Counter(re.findall(r"</(\w+)>", text)) - Counter(["style", "title"])
 
 
 def test_coverage(run: Run, source: Path) -> None:
