@@ -26,10 +26,9 @@ def write_report(path: Path, report: Report, display: Callable[[str], str] = str
     display: a path of the report as it is reached from the current folder, which code hosts ask for.
     """
     if path.suffix == ".sarif":
-        report = replace(report, **{
-            status: tuple(replace(site, path=display(site.path)) for site in getattr(report, status))
-            for status in ("review", "unsupported")
-        })  # fmt: skip
+        review = tuple(replace(site, path=display(site.path)) for site in report.review)
+        unsupported = tuple(replace(site, path=display(site.path)) for site in report.unsupported)
+        report = replace(report, review=review, unsupported=unsupported)
     replace_files({path: FORMATS[path.suffix](report).encode()})
 
 
