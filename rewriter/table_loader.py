@@ -33,7 +33,7 @@ PARAMETER_KINDS = frozenset(
 )
 HUB_KEYS = frozenset("call layer means domain dtypes samples random".split())
 ROW_KEYS = frozenset(
-    "call where values weights writes review since means helper unsupported".split()
+    "call where kinds values weights writes review since means helper unsupported".split()
 )
 
 
@@ -170,13 +170,14 @@ def _spelling(op: HubOp, framework: str, value: Any, where: str) -> Spelling:
     if not isinstance(row, dict):
         raise TableError(f"{where}: a row is a signature, a mapping or a list of these")
     _reject_unknown_keys(row, ROW_KEYS, where)
-    for key in (*row.get("where", {}), *row.get("values", {})):
+    for key in (*row.get("where", {}), *row.get("kinds", {}), *row.get("values", {})):
         if op.parameter(key) is None:
             raise TableError(f"{where}: {key!r} is not a parameter of {op.name!r}")
     common: dict[str, Any] = {
         "op": op.name,
         "framework": framework,
         "where": row.get("where", {}),
+        "kinds": {name: frozenset(kinds) for name, kinds in row.get("kinds", {}).items()},
         "values": row.get("values", {}),
         "weights": {name: _weight(text, where) for name, text in row.get("weights", {}).items()},
         "writes": row.get("writes", True),

@@ -80,6 +80,7 @@ class Spelling:
     parameters: tuple[SpellingParameter, ...] = ()
     results: tuple[str, ...] = ()
     where: Mapping[str, Any] = field(default_factory=dict)
+    kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
     values: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     weights: Mapping[str, Weight] = field(default_factory=dict)
     writes: bool = True

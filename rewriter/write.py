@@ -20,7 +20,7 @@ from .expressions import (
     operand,
     parenthesized,
 )
-from .lattice import Scalar
+from .lattice import Array, Scalar
 from .lattice import Sequence as SequenceType
 from .lattice import Tuple as TupleType
 from .read import Argument, BoundOp, Collected, Constant, Given, Refusal, literal
@@ -89,6 +89,9 @@ class OpWriter:
             actual = self._value(op.arguments.get(name), op.op.parameter(name))
             if not any(same_value(actual, option) for option in allowed):
                 raise CannotWrite(f"{row.path} holds only for {name}={value}")
+        for name, kinds in row.kinds.items():
+            if self._kind(op.arguments.get(name)) not in kinds:
+                raise CannotWrite(f"{row.path} holds only where {name} is known to be {' or '.join(sorted(kinds))}")
         if row.form == "means":
             return self._expand(row.path, op, frozenset(row.where))
         if row.form == "operator":
@@ -110,6 +113,13 @@ class OpWriter:
             return self.context.reference(row.path)
         except KeyError as error:
             raise CannotWrite(str(error.args[0])) from None
+
+    def _kind(self, argument: Argument | None) -> str | None:
+        """The kind of element type of an array or number, where it is known."""
+        if isinstance(argument, Constant):
+            return type(argument.value).__name__
+        found = self.context.type_of(argument.node) if isinstance(argument, Given) else None
+        return found.dtype if isinstance(found, Array) else found.kind if isinstance(found, Scalar) else None
 
     def _value(self, argument: Argument | None, parameter: HubParameter | None = None) -> Any:
         if not isinstance(argument, Given):

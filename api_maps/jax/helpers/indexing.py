@@ -22,6 +22,11 @@ def gather(x, axis: int, index) -> jax.Array:
     return jnp.take_along_axis(x[leading], index, axis)
 
 
+def masked_fill(x, mask, value) -> jax.Array:
+    """`x` with `value`, in the element type of `x`, where `mask` (broadcast to `x`) is true."""
+    return jnp.where(mask, value, x).astype(jnp.asarray(x).dtype)
+
+
 def index_select(x, axis: int, index) -> jax.Array:
     """The entries of `x` at the 1-D (or 0-d) `index` along `axis`, which is kept."""
     x = jnp.asarray(x)

@@ -35,4 +35,6 @@ def solve_triangular(a, b, upper: bool, unitriangular: bool = False) -> jax.Arra
 def logdet(x) -> jax.Array:
     """The logarithm of the determinant of `[..., n, n]`; NaN where the determinant is negative."""
     sign, magnitude = jnp.linalg.slogdet(x)
+    if jnp.iscomplexobj(x):
+        return jnp.log(sign) + magnitude
     return jnp.where(sign < 0, jnp.nan, magnitude)

@@ -130,7 +130,7 @@ def avg_pool(
     if divisor_override is not None:
         if divisor_override == 0:
             raise ValueError("divisor must be not zero")
-        return total / divisor_override
+        return divided(total, jnp.asarray(divisor_override, total.dtype))
     counts = np.ones((1,) * dimensions)
     for axis, (size, k, s, p) in enumerate(zip(sizes, kernel, steps, border)):
         start = np.arange(total.shape[leading + axis]) * s - p
@@ -138,7 +138,14 @@ def avg_pool(
         low, high = (start, size + p) if count_include_pad else (np.maximum(start, 0), size)
         width = np.minimum(start + k, high) - low
         counts = counts * width.reshape((-1,) + (1,) * (dimensions - 1 - axis))
-    return total / jnp.asarray(counts, total.dtype)
+    return divided(total, jnp.asarray(counts, total.dtype))
+
+
+def divided(total: jax.Array, count: jax.Array) -> jax.Array:
+    """`total / count`, rounded towards zero for integers."""
+    if jnp.issubdtype(total.dtype, jnp.integer):
+        return jax.lax.div(*jnp.broadcast_arrays(total, count))
+    return total / count
 
 
 def adaptive_windows(size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
