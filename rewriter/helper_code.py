@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .free_names import free_names
 from .imports import ImportTable
 from .names import HELPER_MODULE as MODULE
 from .table_loader import API_MAPS
@@ -51,25 +52,13 @@ def helper_definitions(framework: str, root: Path = API_MAPS) -> dict[str, Helpe
                 while first > 1 and lines[first - 2].startswith("#"):
                     first -= 1
                 source = "".join(lines[first - 1 : node.end_lineno])
-                used = _global_uses(node)
+                used = {each.id for each in free_names(node)}
                 used.discard(name)
                 found[name] = HelperDefinition(
                     name, source, frozenset(used), frozenset(_needed_at_once(node) - {name}),
                     frozenset(imports[n] for n in used if n in imports),
                     (path.name, node.lineno))  # fmt: skip
     return found
-
-
-def _global_uses(node: ast.stmt) -> set[str]:
-    """Names that a definition reads from outside itself: neither its parameters nor its local variables."""
-    read: set[str] = set()
-    bound: set[str] = set()
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name):
-            (read if isinstance(part.ctx, ast.Load) else bound).add(part.id)
-        elif isinstance(part, ast.arg):
-            bound.add(part.arg)
-    return read - bound
 
 
 def _needed_at_once(node: ast.stmt) -> set[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import importlib
-import re
 from dataclasses import dataclass
 
 import libcst as cst
 
 from .context import FileContext, Note
 from .format import LineFormatter, line_limit
+from .free_names import renamed
 from .generate import code_of
 from .helper_code import HelperLibrary, closure, helper_body, helper_imports
 from .imports import merged, update_imports
@@ -200,11 +200,10 @@ def _insert_helpers(module: cst.Module, context: FileContext) -> cst.Module:
     """Put the helpers' definitions behind the imports, so that module-level code can use them."""
     definitions = closure(context.target.name, context.used_helpers)
     text = helper_body(definitions)
-    for definition in definitions:
-        # Helpers that others use may clash with the file's names too.
-        name = context.used_helpers.get(definition.name) or context.imports.free_name(definition.name)
-        if name != definition.name:
-            text = re.sub(rf"(?<![\w.'\"]){re.escape(definition.name)}(?![\w=])(?!\s*=[^=])", name, text)
+    # Helpers that others use may clash with the file's names too.
+    free = context.imports.free_name
+    names = {each.name: context.used_helpers.get(each.name) or free(each.name) for each in definitions}
+    text = renamed(text, {name: new for name, new in names.items() if new != name})
     helper_statements = list(cst.parse_module("\n\n" + text).body)
     place = 0
     for index, statement in enumerate(module.body):
