@@ -1,4 +1,4 @@
-"""What the body of a function says of a parameter without annotation: is it an array?"""
+"""What the body of a function says of a parameter without annotation: is it an array, or a module?"""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class ArrayEvidence:
     shared_attributes: its methods that other array classes have too: they count where this framework is used and no
     other.
     keywords: argument names that only its methods take.
+    module_calls: methods that only modules have.
     array_function: whether a call's first argument must be an array, by dotted name in the file.
     """
 
@@ -37,11 +38,13 @@ class ArrayEvidence:
         unique_calls: frozenset[str],
         shared_attributes: frozenset[str],
         keywords: frozenset[str],
+        module_calls: frozenset[str] = frozenset(),
     ) -> None:
         self.unique_attributes = unique_attributes - _BUILTIN_ATTRIBUTES
         self.unique_calls = unique_calls
         self.shared_attributes = shared_attributes - _BUILTIN_ATTRIBUTES
         self.keywords = keywords
+        self.module_calls = module_calls
 
     def parameters(
         self,
@@ -81,6 +84,19 @@ class ArrayEvidence:
                     if first.keyword is None:
                         note(first.value, True)
         return found
+
+    def modules(self, function: cst.FunctionDef) -> frozenset[str]:
+        """The parameters on which the body calls what only modules have."""
+        names = {p.name.value for p in all_parameters(function.params)}
+        found = set()
+        for node in walk(function.body):
+            match node:
+                case cst.Call(func=cst.Attribute(value=cst.Name(value=name), attr=cst.Name(value=called)), args=()):
+                    if name in names and called in self.module_calls:
+                        found.add(name)
+                case _:
+                    pass
+        return frozenset(found)
 
     def _is_array_call(self, call: cst.Call, name: str, shared: frozenset[str]) -> bool:
         """Whether only an array can have this method called on it."""

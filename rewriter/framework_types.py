@@ -58,6 +58,7 @@ class FrameworkTypes:
         self.forward_methods: tuple[str, ...] = tuple(fact("module_class", "forward", default=()))
         self.array_tests = frozenset(fact("array_tests", default=()))
         self.evidence_keywords = frozenset(fact("evidence_keywords", default=()))
+        self.module_calls = frozenset(fact("module_calls", default=()))
         self.batch_loaders = frozenset(fact("batch_loaders", default=()))
         self.data_sets: AbstractMapping[str, str] = fact("data_sets", default={})
         self.custom_function_bases = frozenset(fact("custom_functions", "bases", default=()))

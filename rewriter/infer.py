@@ -84,6 +84,7 @@ class Inference:
             self.framework.unique_calls,
             self.framework.array_attributes,
             self.framework.evidence_keywords,
+            self.framework.module_calls,
         )
         self.files: dict[str, FileTypes] = {}
         self.failures: dict[str, str] = {}
@@ -95,6 +96,7 @@ class Inference:
         self._previous_results: dict[str, Type] = {}
         self._previous_call_sites: dict[str, dict[str, Type]] = {}
         self._evidence_cache: dict[cst.CSTNode, dict[str, bool]] = {}
+        self._evident_modules_cache: dict[cst.CSTNode, frozenset[str]] = {}
         self._generators: dict[cst.CSTNode, bool] = {}
         self._done: set[cst.CSTNode] = set()
         self._module_cache: dict[str, bool] = {}
@@ -450,9 +452,16 @@ class Inference:
         seen = self._seen_argument(definition, parameter)
         if seen != UNKNOWN and seen != NONE:
             return without_storage(seen)
+        if name in self._evident_modules(node):
+            return Instance(self.framework.module_base)
         if self.is_forward(definition) and evident is None and parameter.annotation is None:
             return ARRAY
         return self.framework.conventional(name)
+
+    def _evident_modules(self, node: cst.FunctionDef) -> frozenset[str]:
+        if node not in self._evident_modules_cache:
+            self._evident_modules_cache[node] = self.evidence.modules(node)
+        return self._evident_modules_cache[node]
 
     def _given_by_decorator(self, node: cst.FunctionDef, name: str, scope: FileScope) -> Type:
         """The values that a test's `parametrize` decorator passes for a parameter."""

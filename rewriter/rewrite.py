@@ -287,6 +287,11 @@ def _rebuilt(node: cst.CSTNode, changes: dict[str, Any]) -> Any:
         body = changes["body"]
         if not isinstance(body[-1].semicolon, cst.MaybeSentinel):
             body[-1] = body[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
+        if len(node.body) == 1 and len(body) > 1:
+            lines = [cst.SimpleStatementLine([part]) for part in body]
+            lines[0] = lines[0].with_changes(leading_lines=node.leading_lines)
+            lines[-1] = lines[-1].with_changes(trailing_whitespace=node.trailing_whitespace)
+            return cst.FlattenSentinel(lines)
     elif isinstance(node, (cst.IndentedBlock, cst.SimpleStatementSuite)) and "body" in changes and not changes["body"]:
         empty = cst.SimpleStatementLine([cst.Pass()])
         changes["body"] = [empty] if isinstance(node, cst.IndentedBlock) else [cst.Pass()]

@@ -61,6 +61,13 @@ def recognize(node: cst.Call, context: FileContext) -> MutatingCall | None:
     return MutatingCall(node, array, path, "in_place_function", lambda c: _rebound(node, path[:-1], array, path, c))
 
 
+def on_array(call: MutatingCall, array: Node, context: FileContext) -> MutatingCall | None:
+    """The same method called on another array; None for calls that are no methods."""
+    if call.rule != "in_place_method" or not isinstance(call.node.func, cst.Attribute):
+        return None
+    return _method(call.node, call.node.func.attr.value[:-1], array, call.api, context)
+
+
 def _method(node: cst.Call, name: str, array: Node, api: str, context: FileContext) -> MutatingCall:
     special = _SPECIAL.get(name)
     if special is not None:

@@ -197,6 +197,14 @@ def read_initializer(node: cst.Call, context: FileContext) -> NamedMethod | None
 
 def write_initializer(construct: NamedMethod, node: cst.Call, context: FileContext) -> Any:
     """A helper that fills the variable."""
+    context.converted(node, op=construct.function, api=f"torch.nn.init.{construct.function}_", rule="initializer")
+    return initializer_call(construct, node, None, context)
+
+
+def initializer_call(
+    construct: NamedMethod, node: cst.Call, target: cst.BaseExpression | None, context: FileContext
+) -> cst.BaseExpression:
+    """The helper's call; it fills `target` in place of the array that the source names."""
     arguments = []
     generator = None
     for index, argument in enumerate(construct.arguments):
@@ -206,8 +214,8 @@ def write_initializer(construct: NamedMethod, node: cst.Call, context: FileConte
             continue
         is_target = index == 0 and name in ("", "tensor")
         value = _variable(argument.value) if is_target else argument.value
-        arguments.append(argument.with_changes(value=context.rewrite(value)))
-    context.converted(node, op=construct.function, api=f"torch.nn.init.{construct.function}_", rule="initializer")
+        new = target if is_target and target is not None else context.rewrite(value)
+        arguments.append(argument.with_changes(value=new))
     call = node.with_changes(func=context.helper(f"{construct.function}_"), args=normal_commas(arguments))
     if not construct.random:
         return call

@@ -18,8 +18,8 @@ from ..rewriter.liveness import target_names
 from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
-from . import inplace_arguments, inplace_layers, inplace_methods, out_arguments
-from .inplace_methods import MutatingCall
+from . import initializers, inplace_arguments, inplace_layers, inplace_methods, out_arguments
+from .inplace_methods import MutatingCall, on_array
 from .places import (
     NoPlace,
     Place,
@@ -35,6 +35,7 @@ from .places import (
 )
 
 _RECOGNIZERS: tuple[Callable[[cst.Call, FileContext], MutatingCall | None], ...] = (
+    initializers.recognize,
     out_arguments.recognize,
     inplace_arguments.recognize,
     inplace_methods.recognize,
@@ -46,6 +47,15 @@ STATEMENTS = (cst.Expr, cst.Assign, cst.AnnAssign, cst.Return)
 @dataclass(frozen=True)
 class InPlaceUpdate:
     """An array changed by a chain of calls, innermost first, that stands as a statement or as the whole right side."""
+
+    place: Place
+    calls: tuple[MutatingCall, ...]
+
+
+@dataclass(frozen=True)
+class SeparateUpdates:
+    """A chain on a module's variable whose later calls read what may be the same memory: one statement for each call,
+    so that they read what the calls before them left there."""
 
     place: Place
     calls: tuple[MutatingCall, ...]
@@ -81,15 +91,15 @@ def chain(node: cst.CSTNode, context: FileContext) -> tuple[MutatingCall, ...]:
         node = found.array
 
 
-def read_statement(node: Any, context: FileContext) -> InPlaceUpdate | Refusal | None:
+def read_statement(node: Any, context: FileContext) -> InPlaceUpdate | SeparateUpdates | Refusal | None:
     """A statement whose value is a chain of mutating calls on an array that something holds."""
-    known: dict[cst.CSTNode, InPlaceUpdate | Refusal | None] = context.state.setdefault("mutating_calls", {})
+    known: dict[cst.CSTNode, InPlaceUpdate | SeparateUpdates | Refusal | None] = context.state.setdefault("mutating_calls", {})
     if node not in known:
         known[node] = None if node.value is None else _read_update(node, context)
     return known[node]
 
 
-def _read_update(node: Any, context: FileContext) -> InPlaceUpdate | Refusal | None:
+def _read_update(node: Any, context: FileContext) -> InPlaceUpdate | SeparateUpdates | Refusal | None:
     calls = chain(node.value, context)
     if not calls:
         return None
@@ -98,12 +108,18 @@ def _read_update(node: Any, context: FileContext) -> InPlaceUpdate | Refusal | N
         place = find_place(calls[0].array, context)
     except NoPlace as problem:
         return Refusal(str(problem), last.node, last.api) if str(problem) else None
+    if isinstance(node, cst.Expr) and place.kind == "variable" and _reader(place, calls, context) is not None:
+        separate = [on_array(call, calls[0].array, context) for call in calls]
+        if None not in separate:
+            return SeparateUpdates(place, tuple(call for call in separate if call is not None))
     refusal = _check(place, calls, node, context)
     return InPlaceUpdate(place, calls) if refusal is None else refusal
 
 
-def write_statement(construct: InPlaceUpdate, node: Any, context: FileContext) -> Any:
+def write_statement(construct: InPlaceUpdate | SeparateUpdates, node: Any, context: FileContext) -> Any:
     """`x = value`, `self.buf[...] = value`, `y = x = value` or `return value`."""
+    if isinstance(construct, SeparateUpdates):
+        return _write_separately(construct, context)
     place, first, last = construct.place, construct.calls[0], construct.calls[-1]
     value = first.written(context) if first is last and first.direct(place) else None
     if value is None:
@@ -118,6 +134,19 @@ def write_statement(construct: InPlaceUpdate, node: Any, context: FileContext) -
     if isinstance(node, cst.Return):
         return node.with_changes(value=_without_parentheses(value))
     return _assigned(place, value, node, context)
+
+
+def _write_separately(construct: SeparateUpdates, context: FileContext) -> Any:
+    lines = []
+    for call in construct.calls:
+        value = call.written(context) if call.direct(construct.place) else None
+        value = call.value(context) if value is None else value
+        if isinstance(value, Refusal):
+            return value
+        lines.append(assignment(*with_update(construct.place, value, context)))
+    for call in construct.calls:
+        context.converted(call.node, op="in_place_update", api=call.api, rule=call.rule)
+    return cst.FlattenSentinel(lines)
 
 
 def _without_parentheses(value: cst.BaseExpression) -> cst.BaseExpression:
@@ -149,13 +178,18 @@ def _check(place: Place, calls: tuple[MutatingCall, ...], node: Any, context: Fi
         return Refusal(
             f"{what} changes an array within a larger statement; give it a line of its own", calls[-1].node
         )
-    later = [argument.value for call in calls[1:] for argument in call.node.args if argument.value is not call.array]
-    reader = reads_shared(place, later, calls[-1].node, context)
+    reader = _reader(place, calls, context)
     if reader is not None:
         return Refusal(
             f"{what} reads {reader} while it changes; split the chain of calls", calls[-1].node, calls[-1].api
         )
     return check_sharing(place, context, calls[-1].node, what)
+
+
+def _reader(place: Place, calls: tuple[MutatingCall, ...], context: FileContext) -> str | None:
+    """What later calls of a chain read that may share memory with the place."""
+    later = [argument.value for call in calls[1:] for argument in call.node.args if argument.value is not call.array]
+    return reads_shared(place, later, calls[-1].node, context)
 
 
 def _read_later(name: str, statement: cst.CSTNode, context: FileContext) -> bool:
