@@ -139,8 +139,8 @@ def write_statement(construct: InPlaceUpdate | SeparateUpdates, node: Any, conte
 def _write_separately(construct: SeparateUpdates, context: FileContext) -> Any:
     lines = []
     for call in construct.calls:
-        value = call.written(context) if call.direct(construct.place) else None
-        value = call.value(context) if value is None else value
+        stored = call.written(context) if call.direct(construct.place) else None
+        value = call.value(context) if stored is None else stored
         if isinstance(value, Refusal):
             return value
         lines.append(assignment(*with_update(construct.place, value, context)))
