@@ -58,7 +58,7 @@ def run_worker(side: Side, out: Path, device: str, timeout: float, **job: Any) -
         ended = subprocess.run(
             command,
             cwd=folder,
-            env=_environment(device),
+            env=_environment(device, out.parent / "compiled"),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -75,7 +75,8 @@ def run_worker(side: Side, out: Path, device: str, timeout: float, **job: Any) -
     return Ended(out)
 
 
-def _environment(device: str) -> dict[str, str]:
+def _environment(device: str, compiled: Path) -> dict[str, str]:
+    """The environment of a worker. compiled: where the workers of one verification share XLA's compiled programs."""
     environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYTHONHASHSEED="0", MPLBACKEND="Agg")
     environment.pop("PYTHONPATH", None)
     environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
@@ -83,4 +84,11 @@ def _environment(device: str) -> dict[str, str]:
     environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     if device != "cuda":
         environment["CUDA_VISIBLE_DEVICES"] = ""
+    if device == "cpu":
+        # Most of a worker's time goes into compiling hundreds of small programs that run for microseconds.
+        flags = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+        environment["XLA_FLAGS"] = f"{flags} {environment.get('XLA_FLAGS', '')}".strip()
+        environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(compiled))
+        environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        environment.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
     return environment
