@@ -570,6 +570,8 @@ class Inference:
             return data_set_type(self, self.framework.data_sets[path], arguments)
         if isinstance(bound, BoundOp):
             return evaluator.result_type(bound)
+        if bound is not None:
+            return self.framework.function_result(Reference(path))
         return self.framework.call_result(path)
 
     def is_direct(self, scope: FileScope, function: cst.BaseExpression) -> bool:

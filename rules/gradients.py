@@ -260,11 +260,11 @@ def read_call(node: cst.Call, context: FileContext) -> Detached | Trainable | Re
             return Trainable(receiver, flag)
         if literal(flag) is False:
             return Detached(receiver)
-        return Refusal(_INPUT_REASON, node, "Tensor.requires_grad_")
+        return Refusal(INPUT_REASON, node, "Tensor.requires_grad_")
     return None
 
 
-_INPUT_REASON = "gradients with respect to an input; write the computation as a function of it and use jax.grad"
+INPUT_REASON = "gradients with respect to an input; write the computation as a function of it and use jax.grad"
 
 
 def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
@@ -314,7 +314,7 @@ def read_statement(node: cst.SimpleStatementLine, context: FileContext) -> Any:
 def _assigned_flag(target: cst.Attribute, small: cst.Assign, context: FileContext) -> Any:
     value = context.type_of(target.value)
     if isinstance(value, Array) and value.storage != "parameter" and value.storage != "buffer":
-        return None if literal(small.value) is False else Refusal(_INPUT_REASON, small, "Tensor.requires_grad")
+        return None if literal(small.value) is False else Refusal(INPUT_REASON, small, "Tensor.requires_grad")
     return Trainable(target.value, small.value)
 
 

@@ -42,7 +42,7 @@ class TrainingStep:
 
 def read_block(node: cst.CSTNode, context: FileContext) -> TrainingStep | None:
     """A block with statements that compute a loss, its gradients, or use them."""
-    plan = _plan(context, context.stack)
+    plan = training_plan(context, context.stack)
     if plan is None or node not in plan.blocks:
         return None
     return TrainingStep(plan, node)
@@ -50,7 +50,7 @@ def read_block(node: cst.CSTNode, context: FileContext) -> TrainingStep | None:
 
 def read_call(node: cst.Call, context: FileContext) -> Refusal | None:
     """A call that concerns gradients in a function whose training step cannot be expressed."""
-    plan = _plan(context, context.stack)
+    plan = training_plan(context, context.stack)
     if plan is None or not plan.problem:
         return None
     for call, kind, _ in plan.calls:
@@ -59,7 +59,7 @@ def read_call(node: cst.Call, context: FileContext) -> Refusal | None:
     return None
 
 
-def _plan(context: FileContext, stack: Sequence[cst.CSTNode]) -> TrainingPlan | None:
+def training_plan(context: FileContext, stack: Sequence[cst.CSTNode]) -> TrainingPlan | None:
     """The plan of the function in which the rewriting is."""
     plans: dict[cst.CSTNode | None, TrainingPlan | None] = context.state.setdefault("training_step", {})
     if "telling" not in context.state:

@@ -1,0 +1,396 @@
+"""Gradients with respect to values inside a function: `torch.autograd.grad(y, x)`, and `y.backward()` with `x.grad`.
+
+torch remembers how `y` was computed; for JAX the statements between `x` and `y` become a function of `x`. This half
+finds them, block by block: a contiguous run of statements, which may hold other such runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import libcst as cst
+
+from ..rewriter.context import FileContext
+from ..rewriter.lattice import Array
+from ..rewriter.names import dotted
+from ..rewriter.nodes import walk
+from ..rewriter.read import literal
+from .name_flow import Fate, Place, effects, fate, needed_after, parameter_names
+from .optimizer_models import own_nodes
+from .rngs import needs_randomness, rngs_source
+
+GRAD = "torch.autograd.grad"
+_OPTIONS = (
+    "outputs", "inputs", "grad_outputs", "retain_graph", "create_graph", "only_inputs", "allow_unused",
+    "is_grads_batched", "materialize_grads",
+)  # fmt: skip
+_WHY = "it differentiates values that exist already; write the function and use jax.grad"
+
+
+class NoDerivative(Exception):
+    """Why a gradient cannot be written as that of a function."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """One place that takes a gradient.
+
+    outputs: the name that is differentiated, or None where `value` is an expression of its own; cotangent: what it is
+    multiplied with, None for ones. follows: whether a gradient may flow through the result. holds: for `backward()`,
+    the names whose `.grad` it fills.
+    """
+
+    call: cst.Call
+    index: int
+    inputs: tuple[str, ...]
+    outputs: str | None
+    value: cst.BaseExpression
+    cotangent: cst.BaseExpression | None
+    follows: bool
+    reviewed: bool = False
+    holds: bool = False
+
+
+@dataclass
+class Derivative:
+    """A function of `inputs` made of the statements from `start` to `end` (`end` < `start`: of none).
+
+    takes: the places that use its pullback; results: further names that are needed behind it; carried: names that
+    the statements read before they bind them.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: str | None
+    value: cst.BaseExpression
+    start: int
+    end: int
+    takes: list[Take]
+    name: str = ""
+    pullback: str = ""
+    results: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
+
+    def holds(self, other: Derivative) -> bool:
+        """Whether another one lies inside."""
+        return self.start <= other.start and max(other.end, other.start - 1) <= self.end
+
+
+@dataclass
+class FunctionPlan:
+    """The derivatives of one function: by block, and by the call that takes them; or why there are none."""
+
+    blocks: dict[cst.CSTNode, list[Derivative]] = field(default_factory=dict)
+    takes: dict[cst.CSTNode, tuple[Derivative, Take]] = field(default_factory=dict)
+    marked: set[str] = field(default_factory=set)
+    problems: dict[cst.CSTNode, str] = field(default_factory=dict)
+    dropped: set[cst.CSTNode] = field(default_factory=set)
+
+
+def plan_of(context: FileContext) -> FunctionPlan | None:
+    """The plan of the function being rewritten; None at the top level of a file."""
+    function = context.enclosing(cst.FunctionDef)
+    if function is None:
+        return None
+    plans: dict[cst.CSTNode, FunctionPlan] = context.state.setdefault("input_gradients", {})
+    if function not in plans:
+        plans[function] = _Planner(context, function).plan
+    return plans[function]
+
+
+class _Planner:
+    """Makes the plan of one function."""
+
+    def __init__(self, context: FileContext, function: cst.FunctionDef) -> None:
+        self.context = context
+        self.plan = FunctionPlan()
+        self.taken = {node.value for node in walk(function) if isinstance(node, cst.Name)}
+        self.function = function
+        nodes = list(own_nodes(function.body))
+        calls = [node for node in nodes if isinstance(node, cst.Call)]
+        if not any(self._is_grad(call) or self._is_backward(call) for call in calls):
+            return
+        self._block(function.body, ())
+
+    def _is_grad(self, call: cst.Call) -> bool:
+        return self.context.direct_path(call.func) == GRAD
+
+    def _is_backward(self, call: cst.Call) -> bool:
+        return isinstance(call.func, cst.Attribute) and call.func.attr.value == "backward"
+
+    def _block(self, block: Any, outer: tuple[Place, ...]) -> None:
+        """Plan a block and all blocks inside."""
+        lines = tuple(block.body)
+        owner = outer[-1].statements[outer[-1].index] if outer else None
+        if isinstance(block, cst.IndentedBlock):
+            self._lines(block, lines, outer, owner)
+        for index, line in enumerate(lines):
+            for inner in _blocks(line):
+                self._block(inner, (*outer, Place(owner, lines, index)))
+
+    def _lines(self, block: Any, lines: Sequence[Any], outer: tuple[Place, ...], owner: Any) -> None:
+        takes: list[Take] = []
+        for index, line in enumerate(lines):
+            if not isinstance(line, cst.SimpleStatementLine):
+                continue
+            for call in (node for node in (line, *own_nodes(line)) if isinstance(node, cst.Call)):
+                try:
+                    if self._is_grad(call):
+                        takes.append(self._grad(call, index))
+                    elif self._is_backward(call):
+                        takes += self._backward(call, index, lines, outer)
+                except NoDerivative as problem:
+                    self.plan.problems[call] = str(problem)
+        try:
+            derivatives = self._nested(self._merged(takes, lines))
+            for one in derivatives:
+                self._flow(one, derivatives, lines, outer, owner)
+        except NoDerivative as problem:
+            self.plan.problems.update(dict.fromkeys((take.call for take in takes), str(problem)))
+            return
+        if derivatives:
+            self.plan.blocks[block] = derivatives
+            self.plan.marked |= {name for one in derivatives for name in one.inputs}
+            self.plan.takes.update({take.call: (one, take) for one in derivatives for take in one.takes})
+
+    # Reading calls.
+
+    def _grad(self, call: cst.Call, index: int) -> Take:
+        given: dict[str, Any] = {}
+        for position, argument in enumerate(call.args):
+            if argument.star or position >= len(_OPTIONS):
+                raise NoDerivative(_WHY)
+            given[argument.keyword.value if argument.keyword is not None else _OPTIONS[position]] = argument.value
+        if "outputs" not in given or "inputs" not in given:
+            raise NoDerivative(_WHY)
+        if literal(given.get("is_grads_batched", cst.Name("False"))) is not False:
+            raise NoDerivative("gradients for a batch of cotangents; use jax.vjp and map its function with jax.vmap")
+        inputs = tuple(dotted(part) or "" for part in _parts(given["inputs"]))
+        if not inputs or not all(name.isidentifier() for name in inputs):
+            raise NoDerivative(f"{_WHY}, or nnx.grad for the parameters of a module")
+        outputs = _parts(given["outputs"])
+        cotangents = _parts(given["grad_outputs"]) if "grad_outputs" in given else [cst.Name("None")]
+        if len(outputs) != 1 or len(cotangents) != 1:
+            raise NoDerivative("several outputs at once; add up what each gives, or use jax.vjp with a tuple")
+        cotangent = None if dotted(cotangents[0]) == "None" else cotangents[0]
+        follows = literal(given.get("create_graph", cst.Name("False"))) is not False
+        unused = literal(given.get("allow_unused", cst.Name("None"))) not in (None, False)
+        unused = unused and literal(given.get("materialize_grads", cst.Name("False"))) is not True
+        return self._take(Take(call, index, inputs, None, outputs[0], cotangent, follows, unused))
+
+    def _take(self, take: Take) -> Take:
+        """With the name that is differentiated: `u` for `u` and for `u.sum()`."""
+        value = take.value
+        match value:
+            case cst.Call(func=cst.Attribute(value=cst.Name() as inner, attr=cst.Name(value="sum")), args=[]):
+                if take.cotangent is None and inner.value not in take.inputs:
+                    return replace(take, outputs=inner.value, value=inner)
+        return replace(take, outputs=value.value) if isinstance(value, cst.Name) else take
+
+    def _backward(self, call: cst.Call, index: int, lines: Sequence[Any], outer: tuple[Place, ...]) -> list[Take]:
+        """`y.backward()` for the `.grad` of names that are read behind it, in a function without an optimizer."""
+        assert isinstance(call.func, cst.Attribute)
+        if not isinstance(self.context.type_of(call.func.value), Array):
+            return []
+        inputs: dict[str, None] = {}
+        for node in own_nodes(self.function.body):
+            if isinstance(node, cst.Attribute) and node.attr.value == "grad" and isinstance(node.value, cst.Name):
+                inputs[node.value.value] = None
+            elif (isinstance(node, cst.Attribute) and node.attr.value in ("step", "param_groups")) or (isinstance(node, cst.Attribute) and node.attr.value == "grad" and dotted(node.value) is not None):
+                return []
+        kept: dict[str, Any] = {"gradient": None, "retain_graph": None, "create_graph": None}
+        for position, argument in enumerate(call.args):
+            kept[argument.keyword.value if argument.keyword is not None else list(kept)[position]] = argument.value
+        if not inputs or len(kept) > 3:
+            return []
+        backwards = [node for node in own_nodes(self.function.body) if isinstance(node, cst.Call) and self._is_backward(node)]
+        if len(backwards) > 1:
+            raise NoDerivative("several calls of backward() add to the same .grad; use jax.grad of the sum")
+        cleared = {line for line in lines[index:] if _cleared(line) in inputs}
+        looped = any(isinstance(place.owner, (cst.For, cst.While)) for place in outer)
+        looped = looped or any(isinstance(place.statements[place.index], (cst.For, cst.While)) for place in outer)
+        bound = {name for line in lines[:index] for name in effects(line).binds}
+        for name in inputs:
+            if looped and name not in bound and name not in {_cleared(line) for line in cleared}:
+                raise NoDerivative(f"{name}.grad adds up over the loop; clear it behind its use, or use jax.grad")
+        self.plan.dropped |= {line for line in lines if _cleared(line) in inputs or _clears_module(line)}
+        take = Take(call, index, tuple(inputs), None, call.func.value, kept["gradient"], False, True, True)
+        return [self._take(take)]
+
+    # Regions.
+
+    def _merged(self, takes: Sequence[Take], lines: Sequence[Any]) -> list[Derivative]:
+        """One derivative for all takes of the same value of a name."""
+        found: dict[tuple[str, int], list[Take]] = {}
+        for number, take in enumerate(takes):
+            last = _last_binding(lines, take.outputs, take.index) if take.outputs is not None else -2 - number
+            found.setdefault((take.outputs or "", last), []).append(take)
+        derivatives = []
+        for (outputs, _), group in found.items():
+            inputs = tuple(dict.fromkeys(name for take in group for name in take.inputs))
+            first = group[0]
+            start, end = self._region(inputs, first, lines)
+            derivatives.append(Derivative(inputs, outputs or None, first.value, start, end, group))
+        return derivatives
+
+    def _region(self, inputs: tuple[str, ...], take: Take, lines: Sequence[Any]) -> tuple[int, int]:
+        """The statements through which the inputs reach the output."""
+        known = {name: _last_binding(lines, name, take.index) for name in inputs}
+        self._check_marks(known, lines)
+        tainted = {name for name, at in known.items() if at < 0}
+        depends: list[int] = []
+        for index in range(take.index):
+            found = effects(lines[index])
+            if is_mark(lines[index], inputs):
+                continue
+            if found.reads & tainted:
+                depends.append(index)
+                tainted |= found.binds | found.changes
+            elif isinstance(lines[index], cst.SimpleStatementLine):
+                tainted -= found.binds
+            tainted |= {name for name, at in known.items() if at == index}
+        needed = set(effects(take.value).reads)
+        chosen = []
+        for index in reversed(depends):
+            found = effects(lines[index])
+            if (found.binds | found.changes) & needed - set(inputs):
+                chosen.append(index)
+                needed |= found.reads
+        if take.outputs is not None and not chosen:
+            raise NoDerivative(f"{_WHY}; {take.outputs} is not computed from {' and '.join(inputs)} in the same block")
+        if not chosen:
+            if not set(inputs) & needed or take.outputs is not None:
+                raise NoDerivative(_WHY)
+            return take.index, take.index - 1
+        start, end = chosen[-1], chosen[0]
+        if take.outputs is None:
+            end = take.index - 1
+        if any(at >= start for at in known.values()):
+            raise NoDerivative(f"an input is bound behind the first statement that {_text(take.value)} depends on")
+        return start, end
+
+    def _check_marks(self, known: dict[str, int], lines: Sequence[Any]) -> None:
+        """What is computed from an input before it is marked has no gradient in torch."""
+        for name, at in known.items():
+            marks = [index for index, line in enumerate(lines) if index > at and is_mark(line, (name,))]
+            between = lines[at + 1 : marks[0]] if marks else ()
+            if any(name in effects(line).reads and not is_mark(line, tuple(known)) for line in between):
+                raise NoDerivative(f"{name} is used before it is marked; mark it where it is made, or use jax.grad")
+
+    def _nested(self, found: list[Derivative]) -> list[Derivative]:
+        """Regions that overlap are widened until one holds the other."""
+        found = sorted(found, key=lambda one: (one.end - one.start, one.end))
+        for _ in range(len(found)):
+            for one in found:
+                for other in found:
+                    if one.start < other.start <= one.end < other.end:
+                        other.start = one.start
+        return found
+
+    def _flow(
+        self, one: Derivative, every: list[Derivative], lines: Sequence[Any], outer: tuple[Place, ...], owner: Any
+    ) -> None:
+        """What a derivative's function is called, takes and returns."""
+        inside = lines[one.start : one.end + 1]
+        for line in inside:
+            if any(isinstance(n, (cst.Return, cst.Yield, cst.Break, cst.Continue, cst.Await)) for n in (line, *own_nodes(line))):
+                raise NoDerivative("a statement that leaves the block stands between the input and the output")
+            if any(isinstance(n, cst.Call) and self._draws(n) for n in (line, *own_nodes(line))):
+                raise NoDerivative("random numbers are drawn between the input and the output; draw them before")
+        bound = {name for line in inside for name in effects(line).binds}
+        if bound & set(one.inputs):
+            raise NoDerivative("an input is bound again before the output is computed")
+        changed = {name for line in inside for name in effects(line).changes} - bound
+        if changed - {take.outputs for other in every for take in other.takes}:
+            raise NoDerivative(f"the statements between the input and the output change {min(changed)}; use jax.grad of a function")
+        stem = one.outputs or "value"
+        one.name = self._free(f"{stem}_fn")
+        one.pullback = self._free(f"{stem}_vjp")
+        if one.outputs is None:
+            one.outputs = self._free("value")
+        places = (*outer, Place(owner, tuple(lines), one.end))
+        starts = (*outer, Place(owner, tuple(lines), one.start))
+        results = [name for name in sorted(bound - {one.outputs}) if needed_after(places, name, one.end)]
+        for other in every:
+            if other is not one and one.holds(other) and other.pullback and any(t.index > one.end for t in other.takes):
+                results.append(other.pullback)
+        one.results = tuple(results)
+        before = {name for place in starts for line in place.statements[: place.index] for name in effects(line).binds}
+        before = (before | parameter_names(self.function.params)) - set(one.inputs)
+        fates = {name: fate(inside, name) for name in bound & before}
+        wanted = {one.outputs, *one.results}
+        one.carried = tuple(
+            sorted(n for n, found in fates.items() if found is Fate.READ or (found is Fate.KEPT and n in wanted))
+        )
+
+    def _draws(self, call: cst.Call) -> bool:
+        """Whether a call takes a key from a stream of the code around, which JAX does not let a function change."""
+        return needs_randomness(self.context, call) and rngs_source(self.context) is not None
+
+    def _free(self, wanted: str) -> str:
+        while wanted in self.taken:
+            wanted += "_"
+        self.taken.add(wanted)
+        return wanted
+
+
+def _parts(node: Any) -> list[Any]:
+    """The items of a tuple or list as it is written, or the one value."""
+    if isinstance(node, (cst.Tuple, cst.List)):
+        return [element.value for element in node.elements]
+    return [node]
+
+
+def _blocks(line: cst.CSTNode) -> list[Any]:
+    """The blocks of a compound statement, not of functions and classes."""
+    if isinstance(line, (cst.SimpleStatementLine, cst.FunctionDef, cst.ClassDef)):
+        return []
+    found: list[Any] = []
+    for node in own_nodes(line):
+        if isinstance(node, cst.IndentedBlock) and not any(node in walk(other) for other in found):
+            found.append(node)
+    return found
+
+
+def _last_binding(lines: Sequence[Any], name: str, before: int) -> int:
+    """The last statement in front of one that binds a name; -1 if none does."""
+    return max((index for index in range(before) if name in effects(lines[index]).binds), default=-1)
+
+
+def is_mark(line: cst.CSTNode, names: Sequence[str]) -> bool:
+    """Whether a statement only says that gradients are wanted: `x.requires_grad_()`, `x.requires_grad = True`, `x.retain_grad()`."""
+    match line:
+        case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=cst.Attribute(value=owner, attr=attr)))]):
+            return attr.value in ("requires_grad_", "retain_grad") and dotted(owner) in names
+        case cst.SimpleStatementLine(
+            body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Attribute(value=owner, attr=attr))], value=value)]
+        ):
+            return attr.value == "requires_grad" and dotted(owner) in names and literal(value) is True
+    return False
+
+
+def _cleared(line: cst.CSTNode) -> str | None:
+    """The name whose gradient `x.grad.zero_()`, `x.grad.data.zero_()` or `x.grad = None` clears."""
+    match line:
+        case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=function))]):
+            text = dotted(function) or ""
+            for ending in (".grad.zero_", ".grad.data.zero_"):
+                if text.endswith(ending):
+                    return text.removesuffix(ending)
+        case cst.SimpleStatementLine(
+            body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Attribute(value=owner, attr=cst.Name(value="grad")))], value=value)]
+        ):
+            return dotted(owner) if literal(value) is None else None
+    return None
+
+
+def _clears_module(line: cst.CSTNode) -> bool:
+    match line:
+        case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=cst.Attribute(attr=cst.Name(value="zero_grad"))))]):
+            return True
+    return False
+
+
+def _text(node: cst.CSTNode) -> str:
+    return cst.Module([]).code_for_node(node)

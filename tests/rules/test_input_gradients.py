@@ -1,0 +1,210 @@
+"""Gradients with respect to values inside a function: numbers and training agree with torch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from flax import nnx
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from training_pairs import assert_same_training, converted, original, transfer
+
+import ivy_convert
+
+CODE = (Path(__file__).resolve().parents[2] / "fixtures" / "rules" / "input_gradients" / "in.py").read_text()
+NET = """
+from torch import nn
+import torch
+
+
+class Net(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.first = nn.Linear(inputs, 8)
+        self.second = nn.Linear(8, outputs)
+
+    def forward(self, x):
+        return self.second(torch.tanh(self.first(x)))
+
+
+class Image(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x):
+        return self.fc(torch.tanh(self.conv(x)).mean((2, 3)))
+"""
+
+
+def draw(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def sides() -> tuple[dict[str, Any], dict[str, Any]]:
+    theirs, (ours, _) = original(CODE), converted(CODE, allow_review=True)
+    models = original(NET), converted(NET)[0]
+    return {**models[0], **theirs}, {**models[1], **ours}
+
+
+def models(sides: tuple[dict[str, Any], dict[str, Any]], name: str, *args: int) -> tuple[Any, Any]:
+    theirs, ours = sides[0][name](*args), sides[1][name](*args, rngs=nnx.Rngs(0))
+    transfer(theirs, ours)
+    return theirs, ours
+
+
+def tensor(x: np.ndarray) -> torch.Tensor:
+    """A leaf that torch follows where it is not a class label."""
+    return torch.from_numpy(x.copy()).requires_grad_(x.dtype == np.float32)
+
+
+def assert_close(ours: Any, theirs: Any) -> None:
+    if isinstance(theirs, tuple):
+        assert len(ours) == len(theirs)
+        for our, their in zip(ours, theirs, strict=True):
+            assert_close(our, their)
+        return
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=2e-4, atol=1e-5)
+
+
+CASES = {
+    "burgers": (("Net", 2, 1), [draw(6, 1), draw(6, 1, seed=1)], [0.1]),
+    "beam": (("Net", 1, 1), [draw(6, 1)], []),
+    "flow": (("Net", 2, 2), [draw(6, 1), draw(6, 1, seed=1)], []),
+    "saliency": (("Image",), [draw(1, 3, 6, 6)], [2]),
+    "fgsm": (("Net", 4, 3), [draw(5, 4), np.array([0, 2, 1, 0, 2])], [0.1]),
+    "attack": (("Net", 4, 3), [draw(5, 4), np.array([0, 2, 1, 0, 2])], []),
+    "points": (("Net", 1, 1), [], []),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values(sides: tuple[dict[str, Any], dict[str, Any]], name: str) -> None:
+    (net, *sizes), arrays, others = CASES[name]
+    theirs, ours = models(sides, net, *sizes)
+    expected = sides[0][name](theirs, *(tensor(x) for x in arrays), *others)
+    assert_close(sides[1][name](ours, *(jnp.asarray(x) for x in arrays), *others), expected)
+
+
+def test_intermediate_values(sides: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    features, head = models(sides, "Net", 4, 6), models(sides, "Net", 6, 3)
+    x = draw(5, 4)
+    expected = sides[0]["importance"](features[0], head[0], torch.from_numpy(x))
+    assert_close(sides[1]["importance"](features[1], head[1], jnp.asarray(x)), expected)
+    given = torch.from_numpy(x).requires_grad_()
+    assert_close(sides[1]["score_function"](features_of(sides)[1], jnp.asarray(x)), sides[0]["score_function"](features_of(sides)[0], given))
+
+
+_SCORES: dict[str, tuple[Any, Any]] = {}
+
+
+def features_of(sides: tuple[dict[str, Any], dict[str, Any]]) -> tuple[Any, Any]:
+    if "net" not in _SCORES:
+        _SCORES["net"] = models(sides, "Net", 4, 1)
+    return _SCORES["net"]
+
+
+@pytest.mark.parametrize("name", ["beam", "burgers", "flow"])
+def test_gradients_of_gradients(sides: tuple[dict[str, Any], dict[str, Any]], name: str) -> None:
+    (net, *sizes), arrays, others = CASES[name]
+    theirs, ours = models(sides, net, *sizes)
+    loss = (sides[0][name](theirs, *(tensor(x) for x in arrays), *others) ** 2).mean()
+    loss.backward()
+    grads = nnx.grad(lambda net: (sides[1][name](net, *(jnp.asarray(x) for x in arrays), *others) ** 2).mean())(ours)
+    found = {".".join(map(str, path)): g.get_value() for path, g in nnx.to_flat_state(grads)}
+    for parameter_name, parameter in theirs.named_parameters():
+        expected = np.zeros(parameter.shape) if parameter.grad is None else parameter.grad.numpy()
+        np.testing.assert_allclose(found[parameter_name], expected, rtol=2e-3, atol=2e-5, err_msg=parameter_name)
+
+
+def test_gradient_penalty(sides: tuple[dict[str, Any], dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    alpha = np.random.default_rng(5).uniform(size=(6, 1)).astype(np.float32)
+    theirs, ours = models(sides, "Net", 4, 1)
+    real, fake = draw(6, 4), draw(6, 4, seed=1)
+    monkeypatch.setattr(torch, "rand", lambda *_: torch.from_numpy(alpha))
+    monkeypatch.setattr(jax.random, "uniform", lambda *_: jnp.asarray(alpha))
+    expected = sides[0]["gradient_penalty"](theirs, torch.from_numpy(real), torch.from_numpy(fake))
+    expected.backward()
+    penalty = sides[1]["gradient_penalty"]
+    value, grads = nnx.value_and_grad(lambda net: penalty(net, jnp.asarray(real), jnp.asarray(fake)))(ours)
+    np.testing.assert_allclose(value, expected.item(), rtol=1e-4)
+    np.testing.assert_allclose(grads.first.weight.get_value(), theirs.first.weight.grad.numpy(), rtol=1e-3, atol=1e-5)
+
+
+TRAINING = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(4, 8)
+        self.second = nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.second(torch.tanh(self.first(x)))
+
+
+def smoothness(model: Net, x: torch.Tensor):
+    x = x.detach().requires_grad_(True)
+    out = model(x)
+    slope = torch.autograd.grad(out, x, torch.ones_like(out), create_graph={create})[0]
+    return (slope**2).sum(1).mean()
+
+
+def train(model: Net, xs, ys):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    losses = []
+    for x, y in zip(xs, ys):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y) + smoothness(model, x)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+"""
+
+
+@pytest.mark.parametrize("create", ["True", "False"])
+def test_training(create: str) -> None:
+    assert_same_training(TRAINING.replace("{create}", create))
+
+
+REFUSED = {
+    "made elsewhere": ("return torch.autograd.grad(y, x)[0]", "jax.grad"),
+    "parameters": ("y = model(x)\n    return torch.autograd.grad(y.sum(), model.parameters())", "nnx.grad"),
+    "several outputs": ("a, b = x * 2, x * 3\n    return torch.autograd.grad([a, b], x, [a, b])", "several outputs"),
+    "batched": ("y = x * 2\n    return torch.autograd.grad(y, x, x, is_grads_batched=True)", "vmap"),
+    "bound again": ("y = x * 2\n    x = y + 1\n    return torch.autograd.grad(y, x)", "same block"),
+    "marked late": ("z = x * 2\n    x.requires_grad_()\n    y = x * z\n    return torch.autograd.grad(y, x)", "before it is marked"),
+    "a list is changed": ("kept = []\n    y = x * 2\n    kept.append(y)\n    y = y * x\n    return torch.autograd.grad(y, x), kept", "change kept"),
+    "in another block": ("if flag:\n        y = x * 2\n    return torch.autograd.grad(y, x)", None),
+    "adds up": (
+        "for _ in range(3):\n        y = (x * 2).sum()\n        y.backward()\n    return x.grad", "adds up over the loop",
+    ),
+    "draws": ("torch.manual_seed(0)\n    y = x * torch.rand(3)\n    return torch.autograd.grad(y, x, x)", "random numbers"),
+    "leaf for others": ("w = torch.zeros(3, requires_grad=True)\n    return w", "jax.grad"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    body, reason = REFUSED[name]
+    code = f"import torch\nfrom torch import nn\n\n\ndef f(model: nn.Module, x: torch.Tensor, y: torch.Tensor, flag: bool):\n    {body}\n"
+    result = ivy_convert.convert_source(code, source="torch", target="jax")
+    if reason is None:
+        assert "jax.vjp" in result.code and not result.report.unsupported
+    else:
+        assert any(reason in site.reason for site in result.report.unsupported), result.report.unsupported
