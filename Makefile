@@ -21,6 +21,7 @@ help:
 	@echo "make test-slow    the long sweeps"
 	@echo "make bench        the cost of a conversion, of the command and of converted models"
 	@echo "make conformance  every operation of torch's test database, converted and compared"
+	@echo "make sweep        convert whole packages of other people's code (downloads them once; an hour)"
 	@echo "make clean        remove what these targets made"
 
 install: $(STAMP)
@@ -54,6 +55,9 @@ bench: $(STAMP)
 
 conformance: $(STAMP)
 	$(TEST_ENVIRONMENT) $(BIN)/python -m benchmarks.conformance --write
+
+sweep: $(STAMP)
+	$(BIN)/python -m benchmarks.sweep --write
 
 clean:
 	rm -rf $(VENV) demo_output build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -83,15 +84,24 @@ def _suites(statement: cst.CSTNode) -> Iterator[cst.BaseSuite]:
 class Repository:
     """The files of one conversion and the paths that lead to their definitions."""
 
-    def __init__(self, modules: Mapping[str, cst.Module]) -> None:
+    def __init__(
+        self, modules: Mapping[str, cst.Module], files: Iterable[str] = (), foreign: Iterable[str] = ()
+    ) -> None:
+        """files: all files of the repository, those that are not read among them.
+
+        foreign: packages that an import means, whatever files of the repository have the same name.
+        """
         self.scopes: dict[str, FileScope] = {}
         self.by_module: dict[str, FileScope] = {}
-        self._file_names = frozenset(modules)
+        self._file_names = frozenset(modules).union(files)
+        self._foreign = sys.stdlib_module_names.union(foreign)
+        self._by_last_part: dict[str, list[str]] = {}
         for path in sorted(modules):
             name = module_name(path)
             scope = FileScope(path, name, path.endswith("__init__.py"))
             self.scopes[path] = scope
             self.by_module[name] = scope
+            self._by_last_part.setdefault(name.rpartition(".")[2], []).append(name)
         for path, module in modules.items():
             collect_names(self, self.scopes[path], module)
 
@@ -99,17 +109,23 @@ class Repository:
         """The repository's own module that an absolute import in `importer` means, or None.
 
         Looked for beside the importing file, then in each folder above it, then below a package of that name.
+        A name of the standard library or of a framework is the repository's only where Python would look there first:
+        `import random` in a package with a `random.py` is not that file.
         """
+        top, _, rest = target.partition(".")
+        is_foreign = top in self._foreign
         folder = importer.module.split(".") if importer.is_package else importer.module.split(".")[:-1]
         for length in range(len(folder), -1, -1):
             candidate = ".".join([*folder[:length], target])
             if candidate in self.by_module and candidate != importer.module:
-                return candidate
-        _, _, rest = target.partition(".")
+                if not is_foreign or "/".join([*folder[:length], "__init__.py"]) not in self._file_names:
+                    return candidate
+        if is_foreign:
+            return None
         if rest and "__init__.py" in self._file_names and rest in self.by_module:
             return rest
         suffix = "." + target
-        matches = sorted(name for name in self.by_module if name.endswith(suffix))
+        matches = [name for name in self._by_last_part.get(target.rpartition(".")[2], ()) if name.endswith(suffix)]
         return matches[0] if len(matches) == 1 else None
 
     def absolute(self, target: str, importer: FileScope) -> str:

@@ -77,7 +77,8 @@ def convert_files(
         if on_file is not None:
             on_file(converted.record)
 
-    relevant = _relevant(files, tables.frameworks[source].roots)
+    foreign = frozenset(root for framework in tables.frameworks.values() for root in framework.roots)
+    relevant = _relevant(files, tables.frameworks[source].roots, foreign)
     sources: dict[str, Source] = {}
     for path, data in files.items():
         if path not in relevant:
@@ -88,7 +89,7 @@ def convert_files(
         except SourceError as error:
             note(ConvertedFile(path, data, FileRecord(path, "failed", str(error)), (), frozenset()))
     modules = {path: parsed.module for path, parsed in sources.items()}
-    repository = Repository(modules)
+    repository = Repository(modules, files, foreign)
     inference = Inference(repository, modules, tables, source)
     inference.run()
     locations = helper_locations(files, repository)
@@ -140,10 +141,10 @@ def _run(
         _work = None
 
 
-def _relevant(files: Mapping[str, bytes], roots: tuple[str, ...]) -> frozenset[str]:
+def _relevant(files: Mapping[str, bytes], roots: tuple[str, ...], foreign: frozenset[str]) -> frozenset[str]:
     """Files that import the source framework, and files that import those; unparsable ones stay to be reported."""
     imports = {path: imported_modules(data) for path, data in files.items()}
-    names = Repository(dict.fromkeys(files, _EMPTY))
+    names = Repository(dict.fromkeys(files, _EMPTY), files, foreign)
     users: dict[str, set[str]] = {}
     found: set[str] = set()
     for path, modules in imports.items():

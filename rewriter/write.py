@@ -20,7 +20,7 @@ from .expressions import (
     operand,
     parenthesized,
 )
-from .lattice import Array, Scalar
+from .lattice import Array, Scalar, Shape
 from .lattice import Sequence as SequenceType
 from .lattice import Tuple as TupleType
 from .read import Argument, BoundOp, Collected, Constant, Given, Refusal, literal
@@ -263,8 +263,23 @@ class OpWriter:
         if parameter is not None and parameter.kind in ("axes", "shape"):
             own = row.parameter_for(hub)
             node = self._axes(argument.node, node, parameter.kind, own.name if own is not None else "")
+            if parameter.kind == "axes":
+                node = self._no_axes(argument.node, node, row.op)
         if isinstance(node, cst.GeneratorExp) and not node.lpar:
             return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+        return node
+
+    def _no_axes(self, original: cst.BaseExpression, node: cst.BaseExpression, op: str) -> cst.BaseExpression:
+        """No axes at all stand for every axis in some frameworks and for none in others."""
+        frameworks = (self.context.source, self.context.target)
+        source_all, target_all = (op in framework.fact("empty_axes_are_all", default=()) for framework in frameworks)
+        value = self.context.type_of(original)
+        if not source_all or target_all:
+            return node
+        if isinstance(node, cst.Tuple):
+            return node if node.elements else cst.Name("None")
+        if isinstance(value, (SequenceType, Shape)) or value == TupleType(()):
+            return cst.BooleanOperation(operand(node), cst.Or(), cst.Name("None"))
         return node
 
     def _axes(self, original: cst.BaseExpression, node: cst.BaseExpression, kind: str, name: str) -> cst.BaseExpression:
@@ -278,7 +293,6 @@ class OpWriter:
             if len(elements) == 1 and not isinstance(elements[0].comma, cst.Comma):
                 elements[0] = elements[0].with_changes(comma=cst.Comma())
             return cst.Tuple(elements)
-        value = self.context.type_of(original)
         if isinstance(value, SequenceType) and value.kind == "list":
             return cst.Call(cst.Name("tuple"), [cst.Arg(node)])
         return node
