@@ -293,6 +293,7 @@ class OpWriter:
             if len(elements) == 1 and not isinstance(elements[0].comma, cst.Comma):
                 elements[0] = elements[0].with_changes(comma=cst.Comma())
             return cst.Tuple(elements)
+        value = self.context.type_of(original)
         if isinstance(value, SequenceType) and value.kind == "list":
             return cst.Call(cst.Name("tuple"), [cst.Arg(node)])
         return node
