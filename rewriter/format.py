@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import libcst as cst
@@ -30,10 +31,14 @@ class LineFormatter:
     def _simple(
         self, node: cst.SimpleStatementLine, original: cst.CSTNode, indents: list[str]
     ) -> cst.SimpleStatementLine:
-        if len(node.body) > 1:
-            return node  # black would put `a; b` on two lines
         bare = node.with_changes(leading_lines=[], trailing_whitespace=cst.TrailingWhitespace())
         text = code_of(bare, self.module)
+        if "\n" in text.rstrip("\n") and not _parses(text):
+            bare = bare.with_changes(body=[_bracketed(small) for small in bare.body])
+            node = node.with_changes(body=bare.body)
+            text = code_of(bare, self.module)
+        if len(node.body) > 1:
+            return node  # black would put `a; b` on two lines
         width = self._width(indents)
         if self._fits(text, original, width):
             return node
@@ -98,3 +103,19 @@ def line_limit(module_text: str, configured: int | None) -> int:
         return configured
     longest = max((len(line) for line in module_text.splitlines() if "http" not in line), default=88)
     return max(88, min(longest, 120))
+
+
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _bracketed(node: cst.BaseSmallStatement) -> cst.BaseSmallStatement:
+    """A statement whose value, taken out of a call's brackets, runs over several lines: it gets its own."""
+    value = getattr(node, "value", None)
+    if not isinstance(value, cst.BaseExpression) or value.lpar:
+        return node
+    return node.with_changes(value=value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()]))
