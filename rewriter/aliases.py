@@ -193,7 +193,7 @@ class FunctionAliases(StorageEvaluator):
         self.environment = joined(ends) if ends else start
 
     def _loop(self, node: cst.For | cst.While) -> None:
-        iterated = self.of(node.iter) if isinstance(node, cst.For) else NOWHERE
+        iterated = self.items(node.iter) if isinstance(node, cst.For) else NOWHERE
         head = dict(self.environment)
         breaks: list[Environment] = []
         while True:

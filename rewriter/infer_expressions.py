@@ -39,6 +39,7 @@ from .lattice import (
 )
 from .names import FileScope, dotted
 from .nodes import children
+from .ranks import created_rank, indexed_rank
 from .read import BoundOp, Constant, Given, Refusal, literal
 from .result_types import name_results, parse_type
 
@@ -257,9 +258,10 @@ class ExpressionEvaluator:
         if text == "array[dtype]":
             dtype = op.given("dtype")
             value = self.types.get(dtype) if dtype is not None else None
+            rank = created_rank(op, self.type_of)
             if isinstance(value, DType):
-                return Array(value.kind)
-            return Array(self._default_kind(op)) if dtype is None else ARRAY
+                return Array(value.kind, rank)
+            return Array(self._default_kind(op) if dtype is None else None, rank)
         if text == "arrays":
             return Sequence(Array(self._arrays_kind(op)), "tuple")
         if text == "same":
@@ -311,11 +313,11 @@ class ExpressionEvaluator:
         value = self.evaluate(node.value)
         for element in node.slice:
             self.evaluate(element)
-        if len(node.slice) != 1:
-            return Array(value.dtype) if isinstance(value, Array) else UNKNOWN
-        index = node.slice[0].slice
         if isinstance(value, Array):
-            return Array(value.dtype)
+            return Array(value.dtype, indexed_rank(value, node, self.type_of))
+        if len(node.slice) != 1:
+            return UNKNOWN
+        index = node.slice[0].slice
         if isinstance(index, cst.Slice):
             return self._sliced(value, index)
         position = literal(index.value) if isinstance(index, cst.Index) else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from .alias_facts import AliasFacts
 from .aliases import FunctionAliases, bound_names, parameter_names
 from .infer import Inference
 from .lattice import UNKNOWN, Instance, Method, Reference, Type
@@ -17,7 +18,6 @@ from .nodes import children
 from .read import BoundOp
 from .storage import (
     NOWHERE,
-    AliasFacts,
     Environment,
     FileLayers,
     Storage,
@@ -75,9 +75,9 @@ class _CallPlace:
 class Aliases:
     """The alias analysis of a whole conversion, function by function as asked."""
 
-    def __init__(self, inference: Inference) -> None:
+    def __init__(self, inference: Inference, facts: AliasFacts | None = None) -> None:
         self.inference = inference
-        self.facts = AliasFacts.of(inference.tables.frameworks[inference.source], inference.tables)
+        self.facts = facts or AliasFacts.of(inference.tables.frameworks[inference.source], inference.tables)
         self._functions: dict[cst.CSTNode, FunctionAliases] = {}
         self._summaries: dict[cst.CSTNode, Summary | None] = {}
         self._layers: dict[str, FileLayers] = {}

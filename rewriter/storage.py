@@ -8,6 +8,7 @@ from typing import Any
 
 import libcst as cst
 
+from .alias_facts import AliasFacts
 from .framework_types import FrameworkTypes
 from .lattice import (
     UNKNOWN,
@@ -33,7 +34,6 @@ from .liveness import target_names
 from .names import dotted
 from .nodes import children, walk
 from .read import BoundOp, Collected, Given, Refusal, literal
-from .tables import Framework, Tables
 
 
 @dataclass(frozen=True)
@@ -54,33 +54,8 @@ Environment = dict[str, Storages]
 NOWHERE: Storages = frozenset()
 
 _PLAIN = (Scalar, Shape, NoneType, DType, Device, RandomKey, Callback, Partial, Reference)
-_PLAIN_RESULTS = frozenset({"shape", "int", "float", "bool", "scalar", "none", "dtype", "device"})
 _JOINING = (cst.Add, cst.Multiply, cst.BitOr, cst.BitAnd, cst.Subtract)
 _GROWING = frozenset({"append", "extend", "insert", "add", "update", "setdefault", "appendleft"})
-
-
-@dataclass(frozen=True)
-class AliasFacts:
-    """What the framework's facts say: ops whose result may share memory with an argument, layers likewise, functions
-    of other libraries that copy, and attributes and methods of arrays that give no array."""
-
-    views: frozenset[str]
-    layers: frozenset[str]
-    copies: frozenset[str]
-    plain: frozenset[str]
-
-    @staticmethod
-    def of(framework: Framework, tables: Tables) -> AliasFacts:
-        prefix = f"{framework.array_class}."
-        plain = {
-            path.removeprefix(prefix)
-            for path, rows in framework.by_path.items()
-            if path.startswith(prefix) and all(tables.hub[row.op].result in _PLAIN_RESULTS for row in rows)
-        }
-        views, layers, copies = (
-            frozenset(framework.fact(key, default=())) for key in ("views", "alias_layers", "copying_functions")
-        )
-        return AliasFacts(views, layers, copies, frozenset(plain | {"device", "dtype"}))
 
 
 @dataclass(frozen=True)
@@ -216,9 +191,23 @@ class StorageEvaluator:
     def subscript(self, node: cst.Subscript) -> Storages:
         held = self.of(node.value)
         self.union(node.slice)
-        if isinstance(self.type_of(node.value), Array) and self.is_gather(node):
+        if isinstance(self.type_of(node.value), Array) and (self.is_gather(node) or self._may_pick_number(node)):
             return self.fresh(node)
         return held
+
+    def _may_pick_number(self, node: cst.Subscript) -> bool:
+        """Whether indexing may give a single number, where that is a copy."""
+        picks = all(
+            isinstance(element.slice, cst.Index) and not isinstance(element.slice.value, cst.Ellipsis)
+            for element in node.slice
+        )
+        return self.facts.numbers_are_copies and picks and not _has_axes(self.type_of(node), 1)
+
+    def items(self, node: cst.BaseExpression) -> Storages:
+        """The storages of what a loop over an expression runs through."""
+        held, found = self.of(node), self.type_of(node)
+        copied = self.facts.numbers_are_copies and isinstance(found, Array) and not _has_axes(found, 2)
+        return self.fresh(node) if copied else held
 
     def is_gather(self, node: cst.Subscript) -> bool:
         """Whether indexing an array certainly copies: an index is an array or a list."""
@@ -238,7 +227,7 @@ class StorageEvaluator:
         outer = {name: self.environment[name] for name in _bound_by(node) if name in self.environment}
         clause: cst.CompFor | None = node.for_in
         while clause is not None:
-            self.bind(clause.target, self.of(clause.iter))
+            self.bind(clause.target, self.items(clause.iter))
             for condition in clause.ifs:
                 self.of(condition.test)
             clause = clause.inner_for_in
@@ -356,6 +345,11 @@ class StorageEvaluator:
         """Something other than a local name holds these storages from now on."""
         key = f"@{holder}"
         self.environment[key] = self.environment.get(key, NOWHERE) | found
+
+
+def _has_axes(value: Type, count: int) -> bool:
+    """Whether a value is certainly an array with so many axes."""
+    return isinstance(value, Array) and value.rank is not None and value.rank >= count
 
 
 def _bound_by(node: cst.BaseComp) -> set[str]:

@@ -40,4 +40,4 @@ def write(construct: Values, node: cst.Attribute, context: FileContext) -> cst.B
     return written
 
 
-RULES = (Rule(name="data_attributes", nodes=(cst.Attribute,), read={"torch": read}, write={"jax": write}, order=70),)
+RULES = (Rule(name="data_attributes", nodes=(cst.Attribute,), read={"torch": read}, write={"jax": write, "numpy": write}, order=70),)

@@ -385,19 +385,19 @@ def write_flag(construct: Trainable, node: cst.Attribute, context: FileContext) 
 
 
 RULES = (
-    Rule("no_grad", (cst.With,), {"torch": read_with}, dict.fromkeys(("jax", "tensorflow"), write_with), order=20),
+    Rule("no_grad", (cst.With,), {"torch": read_with}, dict.fromkeys(("jax", "tensorflow", "numpy"), write_with), order=20),
     Rule(
         "no_grad_function",
         (cst.Decorator,),
         {"torch": read_decorator},
-        dict.fromkeys(("jax", "tensorflow"), write_decorator),
+        dict.fromkeys(("jax", "tensorflow", "numpy"), write_decorator),
         order=20,
     ),
     Rule(
         "no_grad_result",
         (cst.Return,),
         {"torch": read_return},
-        dict.fromkeys(("jax", "tensorflow"), write_return),
+        dict.fromkeys(("jax", "tensorflow", "numpy"), write_return),
         order=20,
     ),
     Rule("detach", (cst.Call,), {"torch": read_call}, dict.fromkeys(("jax", "tensorflow"), write_call), order=25),

@@ -119,6 +119,7 @@ class _Special:
     template: str
     stored: str = ""
     random: str = ""
+    needs_at: str = ""
 
     def value(
         self, node: cst.Call, array: Node, arguments: dict[str, Node] | None, context: FileContext
@@ -127,6 +128,8 @@ class _Special:
         api = f"{context.source.array_class}.{name}"
         if arguments is None:
             return Refusal(f"the arguments of {api} cannot be read; write them out", node, api)
+        if self.needs_at and not context.target.fact("immutable_arrays", default=False):
+            return Refusal(f"{api} has no counterpart that makes a new array; write {self.needs_at}", node, api)
         if not self.random:
             return _filled(self.template, array, arguments, context)
         drawn = _draw(self.random, node, array, api, context)
@@ -161,6 +164,7 @@ def _is_negation(first: Node, second: Node) -> bool:
 
 
 def _filled(template: str, array: Node, arguments: dict[str, Node], context: FileContext, **more: Node) -> Node:
+    template = template.replace("ARRAYS.", f"{context.target.fact('array_module')}.")
     nodes: dict[str, Node] = {"x": context.rewrite(array), **more}
     for name, value in arguments.items():
         nodes[name] = context.rewrite(value)
@@ -202,15 +206,18 @@ def _bind(node: cst.Call, parameters: tuple[tuple[str, str | None], ...]) -> dic
 _SCALED = "{a} + ({b} - {a}) * {u}"
 _SHIFTED = "{mean} + {std} * {u}"
 _SPECIAL = {
-    "zero": _Special((), "jax.numpy.zeros_like({x})", "0"),
-    "fill": _Special((("value", None),), "jax.numpy.full_like({x}, {value})", "{value}"),
-    "copy": _Special((("src", None),), "{x}.at[...].set({src})", "{src}"),
-    "fill_diagonal": _Special((("value", None),), "jax.numpy.fill_diagonal({x}, {value}, inplace=False)"),
+    "zero": _Special((), "ARRAYS.zeros_like({x})", "0"),
+    "fill": _Special((("value", None),), "ARRAYS.full_like({x}, {value})", "{value}"),
+    "copy": _Special((("src", None),), "{x}.at[...].set({src})", "{src}", needs_at="x[...] = source"),
+    "fill_diagonal": _Special(
+        (("value", None),), "ARRAYS.fill_diagonal({x}, {value}, inplace=False)",
+        needs_at="np.fill_diagonal(x, value)",
+    ),
     "uniform": _Special((("a", "0"), ("b", "1")), _SCALED, random="random_uniform_like"),
     "normal": _Special((("mean", "0"), ("std", "1")), _SHIFTED, random="random_normal_like"),
     "log_normal": _Special(
-        (("mean", "1"), ("std", "2")), "jax.numpy.exp({mean} + {std} * {u})", random="random_normal_like"
+        (("mean", "1"), ("std", "2")), "ARRAYS.exp({mean} + {std} * {u})", random="random_normal_like"
     ),
-    "exponential": _Special((("lambd", "1"),), "-jax.numpy.log1p(-{u}) / {lambd}", random="random_uniform_like"),
+    "exponential": _Special((("lambd", "1"),), "-ARRAYS.log1p(-{u}) / {lambd}", random="random_uniform_like"),
     "bernoulli": _Special((("p", "0.5"),), "({u} < {p}).astype({x}.dtype)", random="random_uniform_like"),
 }

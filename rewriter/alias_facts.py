@@ -1,0 +1,37 @@
+"""What the tables say of memory: which operations give views, which layers and functions copy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .tables import Framework, Tables
+
+_PLAIN_RESULTS = frozenset({"shape", "int", "float", "bool", "scalar", "none", "dtype", "device"})
+
+
+@dataclass(frozen=True)
+class AliasFacts:
+    """What the framework's facts say: ops whose result may share memory with an argument, layers likewise, functions
+    of other libraries that copy, and attributes and methods of arrays that give no array.
+
+    numbers_are_copies: a single number picked from an array is no view of it.
+    """
+
+    views: frozenset[str]
+    layers: frozenset[str]
+    copies: frozenset[str]
+    plain: frozenset[str]
+    numbers_are_copies: bool = False
+
+    @staticmethod
+    def of(framework: Framework, tables: Tables) -> AliasFacts:
+        prefix = f"{framework.array_class}."
+        plain = {
+            path.removeprefix(prefix)
+            for path, rows in framework.by_path.items()
+            if path.startswith(prefix) and all(tables.hub[row.op].result in _PLAIN_RESULTS for row in rows)
+        }
+        views, layers, copies = (
+            frozenset(framework.fact(key, default=())) for key in ("views", "alias_layers", "copying_functions")
+        )
+        return AliasFacts(views, layers, copies, frozenset(plain | {"device", "dtype"}))
