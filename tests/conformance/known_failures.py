@@ -9,3 +9,6 @@ KNOWN_FAILURES: dict[str, dict[str, str]] = {
     "jax": {},
     "numpy": {},
 }
+#: Entries of torch's databases of modules and of optimizers.
+KNOWN_MODULE_FAILURES: dict[str, str] = {}
+KNOWN_OPTIMIZER_FAILURES: dict[str, str] = {}

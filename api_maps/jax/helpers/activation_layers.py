@@ -110,7 +110,8 @@ class PReLU(nnx.Module):
         self.weight = nnx.Param(jnp.full(num_parameters, init, jnp.float32))
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        shape = (1, -1) + (1,) * (x.ndim - 2) if x.ndim > 1 else (-1,)
+        # One weight serves all elements, also a scalar.
+        shape = (1, -1) + (1,) * (x.ndim - 2) if x.ndim > 1 else (self.num_parameters,) * x.ndim
         return jnp.where(x > 0, x, x * self.weight.reshape(shape))
 
 
@@ -153,7 +154,7 @@ class Softmax(nnx.Module):
         self.dim = dim
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return jax.nn.softmax(x, axis=softmax_axis(self.dim, jnp.ndim(x)))
+        return along_axis(jax.nn.softmax, x, self.dim)
 
 
 class LogSoftmax(nnx.Module):
@@ -163,7 +164,7 @@ class LogSoftmax(nnx.Module):
         self.dim = dim
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return jax.nn.log_softmax(x, axis=softmax_axis(self.dim, jnp.ndim(x)))
+        return along_axis(jax.nn.log_softmax, x, self.dim)
 
 
 class Softmin(nnx.Module):
@@ -173,7 +174,7 @@ class Softmin(nnx.Module):
         self.dim = dim
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return jax.nn.softmax(-x, axis=softmax_axis(self.dim, jnp.ndim(x)))
+        return along_axis(jax.nn.softmax, -x, self.dim)
 
 
 class Softmax2d(nnx.Module):
@@ -261,11 +262,12 @@ class GLU(nnx.Module):
         return jax.nn.glu(x, axis=self.dim)
 
 
-def softmax_axis(dim: int | None, rank: int) -> int:
-    """The axis that torch's softmax takes: `dim`, or its old rule where that is None."""
-    if dim is not None:
-        return dim
-    return 0 if rank in (0, 1, 3) else 1
+def along_axis(function: Callable[..., jax.Array], x: jax.Array, dim: int | None) -> jax.Array:
+    """function(x, axis=dim); None is axis 0 of rank 0, 1 and 3 and axis 1 of others, and a scalar has one element."""
+    x = jnp.asarray(x)
+    if dim is None:
+        dim = 0 if x.ndim in (0, 1, 3) else 1
+    return function(jnp.atleast_1d(x), axis=dim).reshape(x.shape)
 
 
 def activation_function(activation: str | Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -194,8 +194,9 @@ def kl_div(
     if log_target:
         loss = jnp.exp(target) * (target - input)
     else:
-        positive = jnp.where(target > 0, target, 1)
-        loss = jnp.where(target > 0, target * jnp.log(positive), 0) - target * input
+        # A negative target is no probability: NaN, as in torch.
+        nonzero = jnp.where(target == 0, 1, target)
+        loss = jnp.where(target == 0, 0, target * jnp.log(nonzero)) - target * input
     if reduction == "batchmean":
         return jnp.sum(loss) / (jnp.shape(input)[0] if jnp.ndim(input) else 1)
     return reduce_loss(loss, reduction)
