@@ -33,7 +33,7 @@ PARAMETER_KINDS = frozenset(
 )
 HUB_KEYS = frozenset("call layer means domain dtypes samples random".split())
 ROW_KEYS = frozenset(
-    "call where kinds values weights writes review since means helper unsupported".split()
+    "call where kinds values weights writes review since means ignores helper unsupported".split()
 )
 
 
@@ -170,7 +170,7 @@ def _spelling(op: HubOp, framework: str, value: Any, where: str) -> Spelling:
     if not isinstance(row, dict):
         raise TableError(f"{where}: a row is a signature, a mapping or a list of these")
     _reject_unknown_keys(row, ROW_KEYS, where)
-    for key in (*row.get("where", {}), *row.get("kinds", {}), *row.get("values", {})):
+    for key in (*row.get("where", {}), *row.get("kinds", {}), *row.get("values", {}), *row.get("ignores", ())):
         if op.parameter(key) is None:
             raise TableError(f"{where}: {key!r} is not a parameter of {op.name!r}")
     common: dict[str, Any] = {
@@ -180,6 +180,7 @@ def _spelling(op: HubOp, framework: str, value: Any, where: str) -> Spelling:
         "kinds": {name: frozenset(kinds) for name, kinds in row.get("kinds", {}).items()},
         "values": row.get("values", {}),
         "weights": {name: _weight(text, where) for name, text in row.get("weights", {}).items()},
+        "ignores": tuple(row.get("ignores", ())),
         "writes": row.get("writes", True),
         "review": row.get("review", ""),
         "since": str(row.get("since", "")),

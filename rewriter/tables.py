@@ -70,7 +70,7 @@ class Spelling:
 
     form: `function`, `method`, `property`, `operator`, `helper`, `means` or `unsupported`.
     path: the qualified name; for methods and properties the array class's short name and the attribute;
-    for operators the expression; for helpers the helper's name.
+    for operators the expression; for helpers the helper's name. ignores: arguments that change nothing where it holds.
     """
 
     op: str
@@ -83,6 +83,7 @@ class Spelling:
     kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
     values: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     weights: Mapping[str, Weight] = field(default_factory=dict)
+    ignores: tuple[str, ...] = ()
     writes: bool = True
     review: str = ""
     since: str = ""

@@ -93,7 +93,8 @@ class OpWriter:
             if self._kind(op.arguments.get(name)) not in kinds:
                 raise CannotWrite(f"{row.path} holds only where {name} is known to be {' or '.join(sorted(kinds))}")
         if row.form == "means":
-            return self._expand(row.path, op, frozenset(row.where))
+            idle = {name for name in row.ignores if self._is_idle(op.arguments.get(name))}
+            return self._expand(row.path, op, frozenset({*row.where, *idle}))
         if row.form == "operator":
             return self._operator(row, op)
         self._check_expressible(row, op)
@@ -377,6 +378,13 @@ class OpWriter:
             if hub is None or not same_value(self._value(argument), hub.default):
                 raise CannotWrite(f"{op.op.name} cannot express the argument {name} here")
         return _Expansion(self, op).build(tree)
+
+    def _is_idle(self, argument: Argument | None) -> bool:
+        """Whether nothing is lost if an argument is not evaluated: a name, a literal or the framework's own function."""
+        if not isinstance(argument, Given) or is_cheap(argument.node):
+            return True
+        path = self.context.path(argument.node.func) if isinstance(argument.node, cst.Call) else None
+        return path is not None and self.context.source.owns(path)
 
 
 class _Expansion:

@@ -232,13 +232,15 @@ def aminmax(x, axis: int | None = None, keepdims: bool = False) -> MinMax:
     return MinMax(jnp.min(x, axis, keepdims=keepdims), jnp.max(x, axis, keepdims=keepdims))
 
 
-def norm(x, p="fro", axis=None, keepdims: bool = False) -> jax.Array:
-    """The `p`-norm of the entries of `x` over `axis` (int, sequence or None: all), as one long vector.
+def norm(x, p="fro", axis=None, keepdims: bool = False, dtype=None) -> jax.Array:
+    """The `p`-norm of the entries of `x`, in `dtype` if given, over `axis` (int, sequence or None: all) as one vector.
 
     `p` is a number, `inf`, `-inf`, or 'fro' (= 2); 'nuc' sums the singular values of matrices. The gradient at a
     zero vector is 0 (that of `jnp.linalg.norm` is NaN).
     """
-    x = jnp.asarray(x)
+    x = jnp.asarray(x, dtype)
+    if x.ndim == 0:
+        axis = None
     if isinstance(axis, list):
         axis = tuple(axis)
     if p == "nuc":
