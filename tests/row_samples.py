@@ -28,7 +28,7 @@ class Draw:
 
     def names(self) -> dict[str, Any]:
         """Constructor name → function, as samples see them."""
-        public = ("f", "i", "b", "p", "u", "s", "z", "c", "spd", "nonfinite")
+        public = ("f", "i", "b", "p", "u", "s", "z", "c", "spd", "tril", "nonfinite")
         return {name: getattr(self, name) for name in public}
 
     def f(self, *shape: int) -> np.ndarray:
@@ -67,6 +67,10 @@ class Draw:
         """Symmetric positive definite matrices `[..., n, n]`, well conditioned."""
         half = self.random.standard_normal((*shape, shape[-1]))
         return (half @ np.swapaxes(half, -1, -2) + 2 * np.eye(shape[-1])).astype(np.float32)
+
+    def tril(self, *shape: int) -> np.ndarray:
+        """Cholesky factors `[..., n, n]`: lower triangles with a positive diagonal."""
+        return np.asarray(np.linalg.cholesky(self.spd(*shape)))
 
     def nonfinite(self) -> np.ndarray:
         """Infinities and NaN among numbers."""

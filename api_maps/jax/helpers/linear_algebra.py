@@ -68,12 +68,11 @@ def triangular_solve(
     b, a, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> TriangularSolution:
     """`x` with `t @ x = b`, or `t.T @ x = b` if `transpose`, t being one triangle of `a` `[..., n, n]`."""
-    coefficients = jnp.asarray(a)
+    a, b = promoted(a, b)
+    given = jnp.broadcast_to(a, jnp.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + a.shape[-2:])
     if transpose:
-        return TriangularSolution(
-            solve_triangular(jnp.matrix_transpose(coefficients), b, not upper, unitriangular), coefficients
-        )
-    return TriangularSolution(solve_triangular(coefficients, b, upper, unitriangular), coefficients)
+        a, upper = jnp.matrix_transpose(a), not upper
+    return TriangularSolution(solve_triangular(a, b, upper, unitriangular), given)
 
 
 def cholesky_solve(b, factor, upper: bool = False) -> jax.Array:
@@ -83,7 +82,7 @@ def cholesky_solve(b, factor, upper: bool = False) -> jax.Array:
     """
     factor, b = promoted(factor, b)
     lower = adjoint(factor) if upper else factor
-    triangle = jnp.tril(lower)
+    triangle = jax.lax.stop_gradient(jnp.tril(lower))
     factor = triangle + (lower - jax.lax.stop_gradient(lower))
     leading = jnp.broadcast_shapes(lower.shape[:-2], b.shape[:-2])
 
@@ -175,7 +174,7 @@ def pinv(x, atol=None, rtol=None, hermitian: bool = False) -> jax.Array:
     singular_values = jnp.abs(jnp.linalg.eigvalsh(fixed)) if hermitian else jnp.linalg.svdvals(fixed)
     largest = singular_values.max(-1, initial=0)
     bound = cutoff(singular_values, max(x.shape[-2:]), atol, rtol)[..., 0]
-    return jnp.linalg.pinv(x, rtol=bound / jnp.where(largest == 0, 1, largest), hermitian=hermitian)
+    return jnp.linalg.pinv(x, rtol=bound / jnp.where(largest == 0, 1, largest))
 
 
 class LeastSquares(NamedTuple):

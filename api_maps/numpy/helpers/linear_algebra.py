@@ -4,20 +4,25 @@ import numpy as np
 
 
 def solve(a, b, left: bool = True) -> np.ndarray:
-    """`x` with `a @ x = b`; `b` is a vector, or a batch of vectors, if it has one axis less than `a`."""
+    """`x` with `a @ x = b`, or `x @ a = b` if not `left`.
+
+    `b` is a vector, or a batch of vectors, if it has one axis, or one axis less than `a` and fits its leading axes.
+    """
     a, b = np.asarray(a), np.asarray(b)
     if b.ndim == 1 or (b.ndim == a.ndim - 1 and b.shape == a.shape[:-1]):
         return np.linalg.solve(a, b[..., None])[..., 0]
+    if not left:
+        return np.matrix_transpose(np.linalg.solve(np.matrix_transpose(a), np.matrix_transpose(b)))
     return np.linalg.solve(a, b)
 
 
-def solve_triangular(a, b, upper: bool, unitriangular: bool = False) -> np.ndarray:
-    """`x` with `t @ x = b`, t being the upper or lower triangle of `a`; leading axes broadcast."""
-    a, b = np.asarray(a), np.asarray(b)
+def solve_triangular(a, b, upper: bool, unitriangular: bool = False, left: bool = True) -> np.ndarray:
+    """`x` with `t @ x = b`, or `x @ t = b` if not `left`, t being the upper or lower triangle of `a` `[..., n, n]`."""
     triangle = np.triu(a) if upper else np.tril(a)
     if unitriangular:
-        triangle = np.where(np.eye(a.shape[-1], dtype=bool), 1, triangle).astype(a.dtype)
-    return np.linalg.solve(triangle, b)
+        identity = np.eye(triangle.shape[-1], dtype=triangle.dtype)
+        triangle = triangle * (1 - identity) + identity
+    return solve(triangle, b, left)
 
 
 def logdet(x) -> np.ndarray:
@@ -46,3 +51,51 @@ def eig(x) -> tuple[np.ndarray, np.ndarray]:
     values, vectors = np.linalg.eig(x)
     dtype = np.result_type(x, np.complex64)
     return values.astype(dtype), vectors.astype(dtype)
+
+
+def cholesky_solve(b, factor, upper: bool = False) -> np.ndarray:
+    """`x` with `a @ x = b`, where `factor` `[..., n, n]` is the Cholesky factor of `a`; leading axes broadcast."""
+    lower = np.conj(np.matrix_transpose(factor)) if upper else np.asarray(factor)
+    across = np.conj(np.matrix_transpose(lower))
+    return solve_triangular(across, solve_triangular(lower, b, upper=False), upper=True)
+
+
+def cholesky_inverse(factor, upper: bool = False) -> np.ndarray:
+    """The inverse of the matrices `[..., n, n]` whose Cholesky factor is `factor`."""
+    factor = np.asarray(factor)
+    return cholesky_solve(np.eye(factor.shape[-1], dtype=factor.dtype), factor, upper)
+
+
+def cross(x1, x2, axis: int | None = None) -> np.ndarray:
+    """The cross product along `axis`, or along the first axis of length 3."""
+    x1, x2 = np.broadcast_arrays(x1, x2)
+    return np.linalg.cross(x1, x2, axis=x1.shape.index(3) if axis is None else axis)
+
+
+def vandermonde(x, N: int | None = None) -> np.ndarray:
+    """The powers 0 to `N - 1` of every entry along a new last axis: `[..., n]` → `[..., n, N]`; `N` is n if None."""
+    x = np.atleast_1d(x)
+    return x[..., None] ** np.arange(x.shape[-1] if N is None else N, dtype=x.dtype)
+
+
+def renorm(x, p, axis: int, maxnorm) -> np.ndarray:
+    """`x` with every slice along `axis` whose `p`-norm is above `maxnorm` scaled down to it."""
+    x = np.asarray(x)
+    others = tuple(one for one in range(x.ndim) if one != axis % x.ndim)
+    lengths = np.linalg.vector_norm(x, axis=others, keepdims=True, ord=p)
+    return x * np.where(lengths > maxnorm, maxnorm / (lengths + 1e-7), 1).astype(lengths.dtype)
+
+
+def pdist(x, p=2.0) -> np.ndarray:
+    """The `p`-norm distances between all pairs of rows of `[n, d]`, in the order of the upper triangle: `[n(n-1)/2]`."""
+    x = np.asarray(x)
+    first, second = np.triu_indices(x.shape[0], 1)
+    return np.linalg.vector_norm(x[first] - x[second], axis=-1, ord=p)
+
+
+def tensorsolve(a, b, axes=None) -> np.ndarray:
+    """`x` with `tensordot(a, x, x.ndim) = b`; `axes` of `a` are moved behind the others first."""
+    a, b = np.asarray(a), np.asarray(b)
+    if axes is not None:
+        a = np.moveaxis(a, axes, range(a.ndim - len(axes), a.ndim))
+    return np.linalg.solve(a.reshape(b.size, -1), b.ravel()).reshape(a.shape[b.ndim :])
