@@ -162,7 +162,7 @@ class Case:
         made = self.adapter.construct(cls, args, kwargs)
         if not self.adapter.is_module(made) or any(module is made for module in self.weights.modules):
             return made
-        if self.adapter.makes_weights_at_call:
+        if self.adapter.needs_a_call(made):
             self._unfinished.append(made)
         else:
             self.weights.finished(made, disturb=True)

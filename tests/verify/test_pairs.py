@@ -99,11 +99,6 @@ def test_worker_is_stopped_at_its_timeout(tmp_path: Path) -> None:
     assert ended.crashed and "stopped after 3 s" in ended.problem
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="native Keras layers make their weights at the first call and hold tf.Variable attributes; the verifier's "
-    "TensorFlow adapter sees only the variables of converted modules",
-)
 def test_keras_target(tmp_path: Path) -> None:
     from ivy_convert.verify.spec import compare_spec
 

@@ -36,8 +36,6 @@ class Adapter:
     # Modules that live in the framework's own package are no subjects.
     packages: tuple[str, ...] = ("numpy",)
     double = False
-    # Whether a module has no weights before it is called once.
-    makes_weights_at_call = False
 
     def start(self, device: str, double: bool) -> str:
         """Choose the device and precision before anything of the user's is imported; returns the device's name.
@@ -110,6 +108,10 @@ class Adapter:
     def construct(self, cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Make an object; adds what the framework's constructors need besides (`rngs`)."""
         return cls(*args, **kwargs)
+
+    def needs_a_call(self, module: Any) -> bool:
+        """Whether a module lacks weights before it is called once."""
+        return False
 
     def extra_arguments(self, function: Any) -> dict[str, Any]:
         """Keyword arguments that a converted function takes besides the original's."""

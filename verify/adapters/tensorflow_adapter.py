@@ -17,9 +17,9 @@ from ..noise import NoiseStream
 from ..problems import VerifyError
 from ..transfer import State
 from ..values import array_leaves
+from . import keras_tree
 from .base import Adapter, Program, SubmoduleCall, replaced
 
-HELPERS = "ivy_convert.api_maps.tensorflow.helpers"
 _FILES = "modules linear containers convolution normalization activation_layers losses elementwise shape data".split()
 
 
@@ -85,7 +85,7 @@ class TensorflowAdapter(Adapter):
         """The helper of the same name: in the converted code's own helper module, else in this package."""
         bare = qualified.rpartition(":")[2]
         copied = [module for name, module in list(sys.modules.items()) if name.rpartition(".")[2] == "ivy_helpers"]
-        for module in [*copied, *(importlib.import_module(f"{HELPERS}.{file}") for file in _FILES)]:
+        for module in [*copied, *(importlib.import_module(f"{keras_tree.HELPERS}.{file}") for file in _FILES)]:
             if hasattr(module, bare):
                 return getattr(module, bare)
         raise LookupError(qualified)
@@ -104,32 +104,42 @@ class TensorflowAdapter(Adapter):
         parameters: set[str] = set()
         tied: dict[str, str] = {}
         first: dict[int, str] = {}
-        tree = _tree()
-        for name, variable, is_buffer in tree.all_variables(module):
+        for name, variable, is_buffer in keras_tree.all_variables(module):
             if id(variable) in first:
                 tied[name] = first[id(variable)]
             first.setdefault(id(variable), name)
             arrays[name] = variable.numpy()
             if not is_buffer:
                 parameters.add(name)
-        layers = {path: rows_of("tensorflow", layer) for path, layer in tree.named_modules(module)}
+        layers = {path: rows_of("tensorflow", layer) for path, layer in keras_tree.named_modules(module)}
         return State(
             arrays, frozenset(parameters), tied, frozenset(), {path: rows for path, rows in layers.items() if rows}
         )
 
     def assign(self, module: Any, arrays: Mapping[str, np.ndarray]) -> None:
         """Keeps each variable's type: in a run in double precision they were made double."""
-        places = {name: variable for name, variable, _ in _tree().all_variables(module)}
+        places = {name: variable for name, variable, _ in keras_tree.all_variables(module)}
         for name, array in arrays.items():
             places[name].assign(tf.cast(np.array(array), places[name].dtype))
 
     def set_training(self, module: Any, training: bool) -> None:
         """The mode of every module."""
-        _tree().set_training(module, training)
+        for _, layer in keras_tree.named_modules(module):
+            layer.training = training
+
+    def needs_a_call(self, module: Any) -> bool:
+        """Keras' own layers make their weights when they first see an input."""
+        return not all(layer.built for _, layer in keras_tree.named_modules(module))
+
+    def invoke(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Keras' own layers take the mode as an argument of the call."""
+        if isinstance(function, keras.layers.Layer) and not keras_tree.is_converted(function):
+            kwargs = {"training": getattr(function, "training", False), **kwargs}
+        return function(*args, **kwargs)
 
     def disable_dropout(self, module: Any) -> None:
         """Dropout layers by `p`, Keras' own by `rate`."""
-        for layer in _tree().modules(module):
+        for _, layer in keras_tree.named_modules(module):
             if "Dropout" in type(layer).__name__:
                 for name in ("p", "rate"):
                     if hasattr(layer, name):
@@ -164,7 +174,7 @@ class TensorflowAdapter(Adapter):
     @contextlib.contextmanager
     def watch(self, module: Any, calls: list[SubmoduleCall]) -> Iterator[None]:
         """By wrapping `call` of the classes of all submodules."""
-        names = {id(layer): path for path, layer in _tree().named_modules(module)}
+        names = {id(layer): path for path, layer in keras_tree.named_modules(module)}
         running: list[str] = []
 
         def leaves(value: Any) -> tuple[np.ndarray, ...]:
@@ -186,7 +196,7 @@ class TensorflowAdapter(Adapter):
 
             return call
 
-        classes = {cls for layer in _tree().modules(module) for cls in type(layer).__mro__ if "call" in vars(cls)}
+        classes = {cls for _, layer in keras_tree.named_modules(module) for cls in type(layer).__mro__ if "call" in vars(cls)}
         with replaced([(cls, "call", wrapped(vars(cls)["call"])) for cls in classes]):
             yield
 
@@ -199,7 +209,7 @@ class TensorflowAdapter(Adapter):
     ) -> tuple[dict[str, np.ndarray], list[np.ndarray]] | None:
         """By parameter path."""
         inputs = [tf.identity(array) for array in arrays]
-        parameters = dict(_tree().named_parameters(module)) if module is not None else {}
+        parameters = dict(keras_tree.named_parameters(module)) if module is not None else {}
         with tf.GradientTape() as tape:
             for value in inputs:
                 tape.watch(value)
@@ -226,7 +236,7 @@ class TensorflowAdapter(Adapter):
         before_step: Callable[[], None],
     ) -> list[float]:
         """Gradient descent whose velocity the rate multiplies."""
-        parameters = [variable for variable in _tree().parameters(module) if variable.trainable]
+        parameters = [variable for _, variable in keras_tree.named_parameters(module) if variable.trainable]
         velocities: list[Any] = [None] * len(parameters)
         losses = []
         for _ in range(steps):
@@ -250,11 +260,6 @@ class TensorflowAdapter(Adapter):
     def manual_seed(self, seed: int) -> None:
         """The global generator."""
         tf.random.set_seed(seed)
-
-
-def _tree() -> Any:
-    """The functions over module trees that converted code carries too."""
-    return importlib.import_module(f"{HELPERS}.modules")
 
 
 def _make_double() -> None:
