@@ -24,6 +24,8 @@ def reduce_loss(loss: jax.Array, reduction: str) -> jax.Array:
 
 def magnitude(x: jax.Array) -> jax.Array:
     """|x| with gradient 0 at 0, as in torch (jnp.abs has 1 there)."""
+    if jnp.iscomplexobj(x):
+        return jnp.abs(x)
     return x * jax.lax.stop_gradient(jnp.sign(x))
 
 
@@ -266,7 +268,8 @@ def multi_margin_loss(
     reduction: str = "mean",
 ) -> jax.Array:
     """Mean over the other classes of max(0, margin - x[target] + x[class]) ** p; input [N, C] or [C]."""
-    x, target = jnp.asarray(input), jnp.asarray(target)
+    x = jnp.atleast_1d(input)
+    target = jnp.reshape(target, x.shape[:-1])
     right = picked_classes(x, target)[..., None]
     gap = margin - right + x
     terms = jnp.where(gap > 0, gap, 0) ** p
@@ -281,7 +284,7 @@ def multilabel_margin_loss(input: jax.Array, target: jax.Array, reduction: str =
 
     A row of `target` lists class indices up to the first -1.
     """
-    x, target = jnp.asarray(input), jnp.asarray(target)
+    x, target = jnp.atleast_1d(input), jnp.atleast_1d(target)
     classes = x.shape[-1]
     listed = jnp.cumsum(target < 0, axis=-1) == 0
     safe = jnp.where(listed, target, 0)

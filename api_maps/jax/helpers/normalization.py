@@ -158,6 +158,8 @@ def local_response_norm(
 ) -> jax.Array:
     """x / (k + alpha * mean of x² over `size` neighbouring channels) ** beta; x is [N, C, ...]."""
     x = jnp.asarray(x)
+    if x.size == 0:
+        return x
     window = (1, size) + (1,) * (x.ndim - 2)
     pairs = [(0, 0), (size // 2, (size - 1) // 2)] + [(0, 0)] * (x.ndim - 2)
     total = jax.lax.reduce_window(x * x, np.zeros((), x.dtype), jax.lax.add, window, (1,) * x.ndim, pairs)
