@@ -16,7 +16,7 @@ from .results import Problem, Result
 #: Operations for one process, so that compiled programs do not fill the memory.
 CHUNK = 25
 #: Seconds that one operation may take.
-TIME_LIMIT = 240
+TIME_LIMIT = 900
 
 
 def measure_all(names: list[str], target: str, count: int) -> Iterator[dict[str, Any]]:
