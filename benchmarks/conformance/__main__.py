@@ -11,51 +11,64 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from .coverage import totals_text, write
 from .database import entries
 from .measuring import BRIDGES
 from .processes import measure_all
-from .results import save
+from .results import load, save
 
 COVERAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
 
 
 def main() -> int:
     """Measure, print the totals and the worst, write what was asked for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.conformance", description=__doc__.split("\n")[0])
-    parser.add_argument("--target", action="append", choices=sorted(BRIDGES), help="may be repeated; default: all")
-    parser.add_argument(
-        "--only", nargs="+", metavar="NAME", help="these operations, such as add or linalg.pinv.singular"
-    )
-    parser.add_argument("--samples", type=int, default=5, help="samples of each operation, 0 for all (default: 5)")
-    parser.add_argument(
-        "--json", metavar="FILE", help="write every result; with several targets {target} stands for one"
-    )
-    parser.add_argument("--write", action="store_true", help=f"write docs/{COVERAGE.name}; needs all targets")
-    arguments = parser.parse_args()
+    known = [entry.name for entry in entries()]
+    arguments = read_arguments(known)
     targets = arguments.target or sorted(BRIDGES)
-    known = {entry.name for entry in entries()}
-    names = arguments.only or sorted(known)
-    if unknown := set(names) - known:
-        parser.error(f"not in the database: {', '.join(sorted(unknown))}")
-    if arguments.write and (arguments.only or set(targets) != set(BRIDGES)):
-        parser.error("--write needs all operations and all targets")
-    results = {}
-    for target in targets:
-        start = time.monotonic()
-        file = Path(arguments.json.replace("{target}", target)) if arguments.json else None
-        found = results[target] = []
-        for result in measure_all(names, target, arguments.samples):
-            found.append(result)
-            if result["status"] in ("wrong", "crashed"):
-                print(f"{target}  {result['status']:8} {result['name']}: {result['reason']}", flush=True)
-            if file is not None:
-                save(file, target, arguments.samples, found)
-        print(f"{totals_text(target, found)}  ({time.monotonic() - start:.0f} s)")
+    results = {target: list(measured(target, known, arguments).values()) for target in targets}
     if arguments.write:
+        for target, found in results.items():
+            if {result["name"] for result in found} != set(known):
+                raise SystemExit(f"--write needs every operation for {target}")
         write(COVERAGE, results, arguments.samples)
     return int(any(result["status"] in ("wrong", "crashed") for found in results.values() for result in found))
+
+
+def read_arguments(known: list[str]) -> argparse.Namespace:
+    """The command line; known: the names of all operations."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.conformance", description=__doc__.split("\n")[0])
+    parser.add_argument("--target", action="append", choices=sorted(BRIDGES), help="may be repeated; default: all")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these operations, such as linalg.pinv.singular")
+    parser.add_argument("--samples", type=int, default=5, help="samples of each operation, 0 for all (default: 5)")
+    parser.add_argument("--json", metavar="FILE", help="write every result; {target} in the name stands for the target")
+    parser.add_argument("--keep", action="store_true", help="measure only what FILE lacks, or what --only names")
+    parser.add_argument("--write", action="store_true", help=f"write docs/{COVERAGE.name}; needs all targets")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.only or ()) - set(known):
+        parser.error(f"not in the database: {', '.join(sorted(unknown))}")
+    if arguments.keep and not arguments.json:
+        parser.error("--keep needs --json FILE")
+    if arguments.write and arguments.target and set(arguments.target) != set(BRIDGES):
+        parser.error("--write needs all targets")
+    return arguments
+
+
+def measured(target: str, known: list[str], arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The results of one target by operation, those of the file first if they are kept."""
+    start = time.monotonic()
+    file = Path(arguments.json.replace("{target}", target)) if arguments.json else None
+    found = load(file) if file is not None and arguments.keep and file.exists() else {}
+    names = arguments.only or [name for name in known if name not in found]
+    for result in measure_all(names, target, arguments.samples):
+        found[result["name"]] = result
+        if result["status"] in ("wrong", "crashed"):
+            print(f"{target}  {result['status']:8} {result['name']}: {result['reason']}", flush=True)
+        if file is not None:
+            save(file, target, arguments.samples, [found[name] for name in known if name in found])
+    print(f"{totals_text(target, list(found.values()))}  ({time.monotonic() - start:.0f} s)")
+    return found
 
 
 if __name__ == "__main__":

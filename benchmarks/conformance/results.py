@@ -87,3 +87,8 @@ def save(path: Path, target: str, samples: int, found: list[dict[str, Any]]) -> 
     part = path.with_suffix(".part")
     part.write_text(json.dumps({"target": target, "samples": samples, "operations": found}, indent=1), encoding="utf-8")
     part.replace(path)
+
+
+def load(path: Path) -> dict[str, dict[str, Any]]:
+    """The results that `save` wrote, by operation."""
+    return {result["name"]: result for result in json.loads(path.read_text(encoding="utf-8"))["operations"]}
