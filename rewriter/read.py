@@ -104,7 +104,8 @@ def read_call(tables: Tables, framework: str, path: str, call: cst.Call, type_of
         return None
     arguments = list(call.args)
     if rows[0].form == "method":
-        assert isinstance(call.func, cst.Attribute)
+        if not isinstance(call.func, cst.Attribute):
+            return Refusal("a method held in a variable; call it on its array", call, path)
         arguments.insert(0, cst.Arg(call.func.value))
     aliases = tables.frameworks[framework].fact("argument_aliases", default={})
     certain: list[BoundOp] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import libcst as cst
@@ -35,6 +35,7 @@ class Rewriter:
         self.writer = OpWriter(context, suppliers)
         self.formatter = formatter
         self.memo: dict[cst.CSTNode, Any] = {}
+        self._targets: set[cst.CSTNode] = set()
         context.engine = self
         # A framework without helpers in its rows did not write the helper module that a file imports.
         has_helpers = any(path.startswith(f"{HELPERS}.") for path in context.source.by_path)
@@ -49,10 +50,21 @@ class Rewriter:
             result: Any = node
         else:
             self.context.stack.append(node)
-            result = self._rewrite(node)
+            result = self._target(node) if node in self._targets else self._rewrite(node)
             self.context.stack.pop()
         self.memo[node] = result
         return result
+
+    def _target(self, node: cst.CSTNode) -> Any:
+        """What is assigned to or deleted: an expression in its place must allow that too."""
+        state = self.context.snapshot()
+        result = self._rewrite(node)
+        if isinstance(result, _ASSIGNABLE):
+            return result
+        self.context.restore(state)
+        text = _text(node)
+        self._refuse(Refusal(f"{text} cannot be assigned to in {self.context.target.name}", node, text), node, "tables")
+        return self.children(node)
 
     def _rewrite(self, node: cst.CSTNode) -> Any:
         part = _part(type(node))
@@ -134,6 +146,8 @@ class Rewriter:
     def children(self, node: cst.CSTNode) -> Any:
         """The node with rewritten children; itself when none changed."""
         changes: dict[str, Any] = {}
+        if isinstance(node, _WITH_TARGETS):
+            self._targets.update(_targets(node.target))
         for name in _visited_fields(type(node)):
             value = getattr(node, name)
             if is_node(value):
@@ -262,6 +276,19 @@ _BINDING_FIELDS = {
     (cst.NameItem, "name"), (cst.AsName, "name"), (cst.ImportAlias, "name"), (cst.MatchKeywordElement, "key"),
     (cst.MatchAs, "name"), (cst.MatchStar, "name"),
 }  # fmt: skip
+
+
+_WITH_TARGETS = (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.For, cst.CompFor, cst.Del)
+_ASSIGNABLE = (cst.Name, cst.Attribute, cst.Subscript, cst.Tuple, cst.List, cst.BaseSmallStatement)
+
+
+def _targets(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+    """The names, attributes and items that a target consists of."""
+    if isinstance(node, (cst.Tuple, cst.List)):
+        for element in node.elements:
+            yield from _targets(element.value)
+    else:
+        yield node
 
 
 @functools.cache
