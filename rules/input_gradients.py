@@ -13,11 +13,12 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import Array
+from ..rewriter.lattice import UNKNOWN, Array
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import literal
-from .name_flow import Fate, Place, effects, fate, needed_after, parameter_names
+from .input_gradient_lines import blocks, cleared, clears_module, is_mark, last_binding, parts, text
+from .name_flow import Fate, Place, all_params, effects, fate, needed_after, parameter_names
 from .optimizer_models import own_nodes
 from .rngs import needs_randomness, rngs_source
 
@@ -126,7 +127,7 @@ class _Planner:
         if isinstance(block, cst.IndentedBlock):
             self._lines(block, lines, outer, owner)
         for index, line in enumerate(lines):
-            for inner in _blocks(line):
+            for inner in blocks(line):
                 self._block(inner, (*outer, Place(owner, lines, index)))
 
     def _lines(self, block: Any, lines: Sequence[Any], outer: tuple[Place, ...], owner: Any) -> None:
@@ -134,8 +135,11 @@ class _Planner:
         for index, line in enumerate(lines):
             if not isinstance(line, cst.SimpleStatementLine):
                 continue
+            repeated = {n for part in own_nodes(line) if isinstance(part, cst.BaseComp) for n in own_nodes(part)}
             for call in (node for node in (line, *own_nodes(line)) if isinstance(node, cst.Call)):
                 try:
+                    if self._is_grad(call) and call in repeated:
+                        raise NoDerivative("a gradient inside a comprehension; write a loop, or jax.jacrev of a function")
                     if self._is_grad(call):
                         takes.append(self._grad(call, index))
                     elif self._is_backward(call):
@@ -143,7 +147,7 @@ class _Planner:
                 except NoDerivative as problem:
                     self.plan.problems[call] = str(problem)
         try:
-            derivatives = self._nested(self._merged(takes, lines))
+            derivatives = self._nested(self._merged(takes, lines, outer))
             for one in derivatives:
                 self._flow(one, derivatives, lines, outer, owner)
         except NoDerivative as problem:
@@ -166,11 +170,11 @@ class _Planner:
             raise NoDerivative(_WHY)
         if literal(given.get("is_grads_batched", cst.Name("False"))) is not False:
             raise NoDerivative("gradients for a batch of cotangents; use jax.vjp and map its function with jax.vmap")
-        inputs = tuple(dotted(part) or "" for part in _parts(given["inputs"]))
+        inputs = tuple(dotted(part) or "" for part in parts(given["inputs"]))
         if not inputs or not all(name.isidentifier() for name in inputs):
             raise NoDerivative(f"{_WHY}, or nnx.grad for the parameters of a module")
-        outputs = _parts(given["outputs"])
-        cotangents = _parts(given["grad_outputs"]) if "grad_outputs" in given else [cst.Name("None")]
+        outputs = parts(given["outputs"])
+        cotangents = parts(given["grad_outputs"]) if "grad_outputs" in given else [cst.Name("None")]
         if len(outputs) != 1 or len(cotangents) != 1:
             raise NoDerivative("several outputs at once; add up what each gives, or use jax.vjp with a tuple")
         cotangent = None if dotted(cotangents[0]) == "None" else cotangents[0]
@@ -207,36 +211,38 @@ class _Planner:
         backwards = [node for node in own_nodes(self.function.body) if isinstance(node, cst.Call) and self._is_backward(node)]
         if len(backwards) > 1:
             raise NoDerivative("several calls of backward() add to the same .grad; use jax.grad of the sum")
-        cleared = {line for line in lines[index:] if _cleared(line) in inputs}
+        fresh = {cleared(line) for line in lines[index:]}
         looped = any(isinstance(place.owner, (cst.For, cst.While)) for place in outer)
         looped = looped or any(isinstance(place.statements[place.index], (cst.For, cst.While)) for place in outer)
         bound = {name for line in lines[:index] for name in effects(line).binds}
         for name in inputs:
-            if looped and name not in bound and name not in {_cleared(line) for line in cleared}:
+            if looped and name not in bound and name not in fresh:
                 raise NoDerivative(f"{name}.grad adds up over the loop; clear it behind its use, or use jax.grad")
-        self.plan.dropped |= {line for line in lines if _cleared(line) in inputs or _clears_module(line)}
+        self.plan.dropped |= {line for line in lines if cleared(line) in inputs or clears_module(line)}
         take = Take(call, index, tuple(inputs), None, call.func.value, kept["gradient"], False, True, True)
         return [self._take(take)]
 
     # Regions.
 
-    def _merged(self, takes: Sequence[Take], lines: Sequence[Any]) -> list[Derivative]:
+    def _merged(self, takes: Sequence[Take], lines: Sequence[Any], outer: tuple[Place, ...]) -> list[Derivative]:
         """One derivative for all takes of the same value of a name."""
+        every = {name for take in takes for name in take.inputs}
         found: dict[tuple[str, int], list[Take]] = {}
         for number, take in enumerate(takes):
-            last = _last_binding(lines, take.outputs, take.index) if take.outputs is not None else -2 - number
+            last = last_binding(lines, take.outputs, take.index) if take.outputs is not None else -2 - number
             found.setdefault((take.outputs or "", last), []).append(take)
         derivatives = []
         for (outputs, _), group in found.items():
             inputs = tuple(dict.fromkeys(name for take in group for name in take.inputs))
             first = group[0]
-            start, end = self._region(inputs, first, lines)
+            start, end, needed = self._region(inputs, first, lines)
+            self._check_origin(inputs, every, needed, lines[start : end + 1], lines, outer)
             derivatives.append(Derivative(inputs, outputs or None, first.value, start, end, group))
         return derivatives
 
-    def _region(self, inputs: tuple[str, ...], take: Take, lines: Sequence[Any]) -> tuple[int, int]:
-        """The statements through which the inputs reach the output."""
-        known = {name: _last_binding(lines, name, take.index) for name in inputs}
+    def _region(self, inputs: tuple[str, ...], take: Take, lines: Sequence[Any]) -> tuple[int, int, set[str]]:
+        """The statements through which the inputs reach the output, and the names that they read."""
+        known = {name: last_binding(lines, name, take.index) for name in inputs}
         self._check_marks(known, lines)
         tainted = {name for name, at in known.items() if at < 0}
         depends: list[int] = []
@@ -262,13 +268,42 @@ class _Planner:
         if not chosen:
             if not set(inputs) & needed or take.outputs is not None:
                 raise NoDerivative(_WHY)
-            return take.index, take.index - 1
+            return take.index, take.index - 1, needed
         start, end = chosen[-1], chosen[0]
         if take.outputs is None:
             end = take.index - 1
         if any(at >= start for at in known.values()):
-            raise NoDerivative(f"an input is bound behind the first statement that {_text(take.value)} depends on")
-        return start, end
+            raise NoDerivative(f"an input is bound behind the first statement that {text(take.value)} depends on")
+        return start, end, needed
+
+    def _check_origin(
+        self, inputs: tuple[str, ...], every: set[str], needed: set[str], region: Sequence[Any], lines: Sequence[Any],
+        outer: tuple[Place, ...],
+    ) -> None:  # fmt: skip
+        """What the region reads must not depend on the inputs by a way that is not in the region."""
+        tainted = set(inputs)
+        for place in outer:
+            for line in place.statements[: place.index]:
+                found = effects(line)
+                if found.reads & tainted and not is_mark(line, inputs):
+                    tainted |= found.binds | found.changes
+        inside = {name for line in lines for name in effects(line).binds}
+        if (tainted - set(inputs)) & (needed - inside):
+            raise NoDerivative(f"{_WHY}; {min((tainted - set(inputs)) & needed)} was computed from {inputs[0]} in an outer block")
+        bound = inside | {name for place in outer for line in place.statements for name in effects(line).binds}
+        marked = {name for part in own_nodes(self.function.body) for name in inputs if is_mark(part, (name,))}
+        if set(inputs) <= bound | marked:
+            return
+        called = {dotted(n.func) for line in region for n in own_nodes(line) if isinstance(n, cst.Call)}
+        for parameter in all_params(self.function.params):
+            name, found_type = parameter.name.value, self.context.type_of(parameter)
+            may_depend = isinstance(found_type, Array) or (found_type == UNKNOWN and name not in called)
+            is_read = name in needed - every - {"self"} and fate(region, name) is not Fate.REPLACED
+            if is_read and may_depend:
+                raise NoDerivative(
+                    f"{name} may have been computed from {inputs[0]} by the caller; mark {inputs[0]} with requires_grad_() here, "
+                    "or use jax.grad"
+                )
 
     def _check_marks(self, known: dict[str, int], lines: Sequence[Any]) -> None:
         """What is computed from an input before it is marked has no gradient in torch."""
@@ -333,64 +368,3 @@ class _Planner:
             wanted += "_"
         self.taken.add(wanted)
         return wanted
-
-
-def _parts(node: Any) -> list[Any]:
-    """The items of a tuple or list as it is written, or the one value."""
-    if isinstance(node, (cst.Tuple, cst.List)):
-        return [element.value for element in node.elements]
-    return [node]
-
-
-def _blocks(line: cst.CSTNode) -> list[Any]:
-    """The blocks of a compound statement, not of functions and classes."""
-    if isinstance(line, (cst.SimpleStatementLine, cst.FunctionDef, cst.ClassDef)):
-        return []
-    found: list[Any] = []
-    for node in own_nodes(line):
-        if isinstance(node, cst.IndentedBlock) and not any(node in walk(other) for other in found):
-            found.append(node)
-    return found
-
-
-def _last_binding(lines: Sequence[Any], name: str, before: int) -> int:
-    """The last statement in front of one that binds a name; -1 if none does."""
-    return max((index for index in range(before) if name in effects(lines[index]).binds), default=-1)
-
-
-def is_mark(line: cst.CSTNode, names: Sequence[str]) -> bool:
-    """Whether a statement only says that gradients are wanted: `x.requires_grad_()`, `x.requires_grad = True`, `x.retain_grad()`."""
-    match line:
-        case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=cst.Attribute(value=owner, attr=attr)))]):
-            return attr.value in ("requires_grad_", "retain_grad") and dotted(owner) in names
-        case cst.SimpleStatementLine(
-            body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Attribute(value=owner, attr=attr))], value=value)]
-        ):
-            return attr.value == "requires_grad" and dotted(owner) in names and literal(value) is True
-    return False
-
-
-def _cleared(line: cst.CSTNode) -> str | None:
-    """The name whose gradient `x.grad.zero_()`, `x.grad.data.zero_()` or `x.grad = None` clears."""
-    match line:
-        case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=function))]):
-            text = dotted(function) or ""
-            for ending in (".grad.zero_", ".grad.data.zero_"):
-                if text.endswith(ending):
-                    return text.removesuffix(ending)
-        case cst.SimpleStatementLine(
-            body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Attribute(value=owner, attr=cst.Name(value="grad")))], value=value)]
-        ):
-            return dotted(owner) if literal(value) is None else None
-    return None
-
-
-def _clears_module(line: cst.CSTNode) -> bool:
-    match line:
-        case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=cst.Attribute(attr=cst.Name(value="zero_grad"))))]):
-            return True
-    return False
-
-
-def _text(node: cst.CSTNode) -> str:
-    return cst.Module([]).code_for_node(node)

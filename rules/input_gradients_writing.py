@@ -14,7 +14,8 @@ from ..rewriter.read import BoundOp, Refusal, literal
 from ..rewriter.rule import Rule
 from .differentiated import is_differentiated
 from .gradients import INPUT_REASON, stop_gradient
-from .input_gradients import GRAD, Derivative, Take, is_mark, plan_of
+from .input_gradient_lines import is_mark
+from .input_gradients import GRAD, Derivative, Take, plan_of
 from .training_step import training_plan
 
 _OP = "input_gradient"

@@ -10,6 +10,7 @@ from ..rewriter.lattice import Instance, Method, Reference
 from ..rewriter.names import Definition
 from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp
+from .distribution_draws import is_distribution_draw
 
 
 def calls_process_draws(context: FileContext, body: cst.CSTNode) -> bool:
@@ -61,6 +62,8 @@ def _is_draw(inference: Inference, file: str, call: cst.Call) -> bool:
     bound = inference.files[file].bound.get(call)
     if isinstance(bound, BoundOp):
         return bound.op.random
+    if is_distribution_draw(inference, file, call):
+        return True
     callee = inference.files[file].types.get(call.func)
     if not isinstance(callee, Reference) or callee.path not in inference.framework.batch_loaders:
         return False

@@ -34,6 +34,7 @@ from ..rewriter.read import BoundOp, Refusal
 from ..rewriter.rule import Rule
 from ..rewriter.tables import CONTEXT, SpellingParameter
 from ..rewriter.write import is_cheap
+from .distribution_draws import is_distribution_draw
 from .process_draws import calls_process_draws
 
 NAME = "rngs"
@@ -94,6 +95,8 @@ def needs_randomness(context: FileContext, call: cst.Call) -> bool:
     bound = context.bound(call)
     if isinstance(bound, BoundOp):
         return bound.op.random or _layer_takes_rngs(context, bound.spelling.path)
+    if is_distribution_draw(context.inference, context.scope.file, call):
+        return True
     return takes_rngs(context, context.type_of(call.func))
 
 

@@ -190,11 +190,17 @@ REFUSED = {
     "bound again": ("y = x * 2\n    x = y + 1\n    return torch.autograd.grad(y, x)", "same block"),
     "marked late": ("z = x * 2\n    x.requires_grad_()\n    y = x * z\n    return torch.autograd.grad(y, x)", "before it is marked"),
     "a list is changed": ("kept = []\n    y = x * 2\n    kept.append(y)\n    y = y * x\n    return torch.autograd.grad(y, x), kept", "change kept"),
-    "in another block": ("if flag:\n        y = x * 2\n    return torch.autograd.grad(y, x)", None),
+    "in another block": ("x.requires_grad_()\n    if flag:\n        y = x * 2\n    return torch.autograd.grad(y, x)", None),
     "adds up": (
         "for _ in range(3):\n        y = (x * 2).sum()\n        y.backward()\n    return x.grad", "adds up over the loop",
     ),
     "draws": ("torch.manual_seed(0)\n    y = x * torch.rand(3)\n    return torch.autograd.grad(y, x, x)", "random numbers"),
+    "in a comprehension": ("y = x * x\n    return [torch.autograd.grad(y[i], x)[0] for i in range(2)]", "comprehension"),
+    "by the caller": ("z = y * x\n    return torch.autograd.grad(z.sum(), x)", "by the caller"),
+    "from an outer block": (
+        "z = x * 2\n    with torch.enable_grad():\n        w = z * x\n        g = torch.autograd.grad(w.sum(), x)\n    return g",
+        "outer block",
+    ),
     "leaf for others": ("w = torch.zeros(3, requires_grad=True)\n    return w", "jax.grad"),
 }  # fmt: skip
 
