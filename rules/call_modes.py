@@ -60,7 +60,7 @@ def write_call(construct: ModeCall, node: cst.Call, context: FileContext) -> cst
 
 def _last_comma(before: Any, last: Any) -> Any:
     """The comma behind what is the last argument now, with the comment that stood behind it before."""
-    blanks = [getattr(comma, "whitespace_after", None) for comma in (before, last)]
+    blanks: list[Any] = [getattr(comma, "whitespace_after", None) for comma in (before, last)]
     if not all(isinstance(blank, cst.ParenthesizedWhitespace) for blank in blanks):
         return last
     return last.with_changes(whitespace_after=blanks[1].with_changes(first_line=blanks[0].first_line))
