@@ -78,7 +78,8 @@ def convert_files(
             on_file(converted.record)
 
     foreign = frozenset(root for framework in tables.frameworks.values() for root in framework.roots)
-    relevant = _relevant(files, tables.frameworks[source].roots, foreign)
+    framework = tables.frameworks[source]
+    relevant = _relevant(files, (*framework.roots, *framework.fact("dependent_packages", default=())), foreign)
     sources: dict[str, Source] = {}
     for path, data in files.items():
         if path not in relevant:

@@ -200,6 +200,8 @@ def read_method(node: cst.FunctionDef, context: FileContext) -> ModuleMethod | R
         ):
             return Refusal("the class defines both forward and __call__; keep one of them", node)
         return ModuleMethod(node, "forward")
+    if name == "__new__":
+        return Refusal("__new__ decides which object a module class makes; write a function that chooses and calls it", node)
     return None
 
 
