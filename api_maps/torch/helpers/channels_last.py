@@ -137,7 +137,9 @@ class ChannelsLastConv1d(ChannelsLastConv):
 class ChannelsLastConv2d(ChannelsLastConv):
     """x [N, height, width, in] to [N, height', width', out]; kernel [h, w, in / groups, out], bias [out]."""
 
-    axes = 2
+    def __init__(self, out_channels: int, kernel_size, stride=(1, 1), padding: str = "valid", dilation=(1, 1),
+                 groups: int = 1, activation=None, bias: bool = True):  # fmt: skip
+        super().__init__(out_channels, kernel_size, stride, padding, dilation, groups, activation, bias)
 
 
 class ChannelsLastMaxPool2d(nn.Module):
