@@ -173,3 +173,17 @@ def unique_consecutive(x, return_inverse: bool = False, return_counts: bool = Fa
         inverse = inverse.reshape(x.shape)
     extras = ([inverse] if return_inverse else []) + ([counts] if return_counts else [])
     return (values, *extras) if extras else values
+
+
+def slice_along(x, axis: int = 0, start: int | None = None, stop: int | None = None, step: int = 1) -> np.ndarray:
+    """`x[start:stop:step]` along `axis`."""
+    x = np.asarray(x)
+    return x[(slice(None),) * (axis % x.ndim) + (slice(start, stop, step),)]
+
+
+def nonzero_static(x, size: int, fill_value: int = -1) -> np.ndarray:
+    """The first `size` positions where `x` is not zero, `[size, axes]`; rows that are missing hold `fill_value`."""
+    found = np.argwhere(x)[:size]
+    filled = np.full((size, np.ndim(x)), fill_value)
+    filled[: len(found)] = found
+    return filled

@@ -152,3 +152,26 @@ def diagonal_scatter(x, src, offset: int = 0, axis1: int = 0, axis2: int = 1) ->
     diagonal.flags.writeable = True
     diagonal[...] = src
     return target
+
+
+def index_reduce(x, axis: int, index, source, reduce: str, include_self: bool = True) -> np.ndarray:
+    """`x` with the slices of `source` reduced into its slices `index` along `axis`.
+
+    `reduce` is 'prod', 'mean', 'amax' or 'amin'. With `include_self=False` the values in `x` do not take
+    part where something is written.
+    """
+    source = np.atleast_1d(source)
+    along = [-1 if a == axis % source.ndim else 1 for a in range(source.ndim)]
+    positions = np.broadcast_to(np.reshape(index, along), source.shape)
+    return scatter_reduce(x, axis, positions, source, reduce, include_self)
+
+
+def put(x, index, source, accumulate: bool = False) -> np.ndarray:
+    """`x` with `source` written at (or, with `accumulate`, added to) the positions `index` of the flattened `x`."""
+    target = np.array(x)
+    flat = target.reshape(-1)
+    if accumulate:
+        np.add.at(flat, np.ravel(index), np.ravel(source).astype(target.dtype))
+    else:
+        flat[np.ravel(index)] = np.ravel(source)
+    return flat.reshape(target.shape)

@@ -46,3 +46,36 @@ def squeeze(x, axis=None) -> np.ndarray:
     x = np.asarray(x)
     axes = range(x.ndim) if axis is None else [axis] if isinstance(axis, int) else axis
     return np.squeeze(x, tuple(a for a in axes if x.ndim and x.shape[a] == 1))
+
+
+def sum_to_shape(x, *shape) -> np.ndarray:
+    """`x` summed over the axes that broadcasting `shape` (numbers or one sequence) to `x.shape` would repeat."""
+    x = np.asarray(x)
+    sizes = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    added = x.ndim - len(sizes)
+    if added < 0 or any(n not in (1, own) for n, own in zip(sizes, x.shape[added:])):
+        raise ValueError(f"sum_to_shape: {sizes} does not broadcast to {x.shape}")
+    repeated = [added + i for i, n in enumerate(sizes) if n == 1 and x.shape[added + i] != 1]
+    axes = (*range(added), *repeated)
+    return np.sum(x, axes).reshape(sizes) if axes else x
+
+
+def strided_positions(size: Sequence[int], stride: Sequence[int], offset: int | None) -> np.ndarray:
+    """The flat position of every entry of an array of shape `size` whose axes advance by `stride`."""
+    positions = np.full(size, offset or 0)
+    for axis, (n, step) in enumerate(zip(size, stride, strict=True)):
+        positions = positions + step * np.arange(n).reshape([-1] + [1] * (len(size) - 1 - axis))
+    return positions
+
+
+def as_strided(x, size: Sequence[int], stride: Sequence[int], offset: int | None = None) -> np.ndarray:
+    """Entries of the flattened `x`, as an array of shape `size` whose axes advance by `stride` from `offset`."""
+    return np.ravel(x)[strided_positions(size, stride, offset)]
+
+
+def as_strided_scatter(x, src, size: Sequence[int], stride: Sequence[int], offset: int | None = None) -> np.ndarray:
+    """`x` with the entries that `as_strided` would read replaced by those of `src`, of shape `size`."""
+    x = np.asarray(x)
+    flat = x.flatten()
+    flat[strided_positions(size, stride, offset)] = src
+    return flat.reshape(x.shape)
