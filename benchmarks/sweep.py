@@ -25,27 +25,27 @@ from ivy_convert.rewriter.repository import TreeResult, convert_files
 
 from .measuring import machine
 
-#: Distributions at fixed versions, so that two sweeps differ only by the converter.
+#: Distributions at fixed versions, so that two sweeps differ only by the converter; the smallest first.
 PACKAGES = {
-    "botorch": "0.18.1",
-    "denoising-diffusion-pytorch": "2.3.4",
-    "diffusers": "0.42.1",
-    "einops": "0.8.2",
-    "gpytorch": "1.15.2",
-    "kornia": "0.9.0",
-    "lightning": "2.6.6",
-    "linear-operator": "0.6.1",
-    "monai": "1.6.1",
-    "pyro-ppl": "1.9.2",
-    "pytorch-metric-learning": "2.9.0",
-    "segmentation-models-pytorch": "0.6.0",
-    "timm": "1.0.31",
-    "torch-geometric": "2.8.1",
-    "torchmetrics": "1.9.0",
-    "transformers": "5.23.0",
     "vector-quantize-pytorch": "1.32.0",
-    "vit-pytorch": "1.26.11",
+    "einops": "0.8.2",
+    "pytorch-metric-learning": "2.9.0",
+    "denoising-diffusion-pytorch": "2.3.4",
     "x-transformers": "2.31.10",
+    "segmentation-models-pytorch": "0.6.0",
+    "linear-operator": "0.6.1",
+    "vit-pytorch": "1.26.11",
+    "gpytorch": "1.15.2",
+    "lightning": "2.6.6",
+    "pyro-ppl": "1.9.2",
+    "torchmetrics": "1.9.0",
+    "torch-geometric": "2.8.1",
+    "timm": "1.0.31",
+    "kornia": "0.9.0",
+    "monai": "1.6.1",
+    "botorch": "0.18.1",
+    "diffusers": "0.42.1",
+    "transformers": "5.23.0",
 }
 PAGE = Path(__file__).parent.parent / "docs" / "sweep.md"
 #: A class of reasons is listed from this many packages on.
@@ -224,9 +224,9 @@ def main() -> int:
         for kind in ("failed", "unparsable", "changed_again"):
             for item in getattr(measures[-1], kind):
                 print(f"  {kind.replace('_', ' ')}: {item}", flush=True)
+        if arguments.write:
+            PAGE.write_text(page(measures), encoding="utf-8")
     print("\n".join(["", *leading({one.package: one.reasons for one in measures}, min(WIDESPREAD, len(measures)))]))
-    if arguments.write:
-        PAGE.write_text(page(measures), encoding="utf-8")
     whole = total(measures)
     return int(bool(whole.failed or whole.unparsable or whole.changed_again))
 

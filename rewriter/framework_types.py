@@ -87,6 +87,7 @@ class FrameworkTypes:
         self.unique_attributes = self._unique_attributes()
         self.unique_calls = frozenset(fact("unique_calls", default=()))
         self.dtype_calls = frozenset(fact("dtype_calls", default=()))
+        self.axis_pair_calls: AbstractMapping[str, int] = fact("axis_pair_calls", default={})
         self.telling_module_methods = frozenset(fact("module_class", "telling_methods", default=()))
         self.function_takers = frozenset(fact("module_class", "takes_function_of_module", default=()))
         self._conventional = {name: parse_type(text) for name, text in fact("conventional_names", default={}).items()}
@@ -125,6 +126,8 @@ class FrameworkTypes:
             if path == alias or path.startswith(f"{alias}."):
                 path = module + path.removeprefix(alias)
         parts = path.split(".")
+        if len(parts) > 1 and parts[0] == parts[1] and parts[0] in self.roots:
+            return self.own_name(".".join(parts[1:]))  # `from torch import torch`
         if HELPER_MODULE in parts[:-1]:
             return ".".join([HELPERS, *parts[parts.index(HELPER_MODULE) + 1 :]])
         return path
@@ -141,8 +144,8 @@ class FrameworkTypes:
         )
 
     def conventional(self, name: str) -> Type:
-        """The type of a value whose name says what it is by convention, such as `device`; else UNKNOWN."""
-        return self._conventional.get(name, UNKNOWN)
+        """The type of a value whose name says what it is by convention, such as `device` or `input_dtype`."""
+        return self._conventional.get(name.rpartition("_")[2], UNKNOWN)
 
     def constant(self, path: str) -> Type | None:
         """The type of a constant such as an element type."""

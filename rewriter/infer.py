@@ -20,6 +20,7 @@ from .infer_expressions import Environment, ExpressionEvaluator
 from .infer_statements import StatementWalker
 from .lattice import (
     ARRAY,
+    INT,
     NONE,
     STR,
     UNKNOWN,
@@ -679,7 +680,8 @@ class Inference:
             evaluator.bound[call] = bound
         if isinstance(bound, BoundOp):
             return evaluator.result_type(bound)
-        return self.framework.array_method_result(name)
+        known = self.framework.array_method_result(name)
+        return self.framework.function_result(Reference(path)) if known == UNKNOWN else known
 
     def _call_instance(self, path: str, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
         for name in (*self.framework.forward_methods, "__call__"):
@@ -737,10 +739,10 @@ class Inference:
                 for argument in call.args
             )
         )
-        unique = unique or (
-            name in self.framework.dtype_calls
-            and any(isinstance(evaluator.types.get(a.value), DType) for a in call.args)
-        )
+        given = [evaluator.types.get(argument.value, UNKNOWN) for argument in call.args]
+        unique = unique or (name in self.framework.dtype_calls and any(isinstance(value, DType) for value in given))
+        # `x.transpose(1, 2)`: other arrays take as many axes as they have.
+        unique = unique or (self.framework.axis_pair_calls.get(name) == len(given) and all(v == INT for v in given))
         if not unique or self.defines_method(name):
             return None
         evaluator.types[call.func.value] = ARRAY

@@ -9,7 +9,11 @@ import libcst as cst
 
 from .infer_expressions import Environment, ExpressionEvaluator
 from .lattice import (
+    BOOL,
+    FLOAT,
+    INT,
     NONE,
+    STR,
     UNKNOWN,
     Array,
     Foreign,
@@ -26,6 +30,8 @@ from .lattice import (
 )
 from .names import FileScope
 from .nodes import children
+
+_PLAIN_CLASSES = {"int": INT, "float": FLOAT, "bool": BOOL, "str": STR}
 
 
 class StatementSummaries(Protocol):
@@ -219,12 +225,24 @@ class StatementWalker(ExpressionEvaluator):
             name = test.args[0].value.value
             if isinstance(test.func, cst.Name) and test.func.value == "isinstance" and len(test.args) == 2:
                 narrowed = self.observer.instance_of(self.type_of(test.args[1].value))
+                if narrowed == UNKNOWN:
+                    narrowed = self._builtin_instance(test.args[1].value, self.environment.get(name, UNKNOWN))
                 if narrowed != UNKNOWN:
                     self.environment[name] = narrowed
             else:
                 callee = self.types.get(test.func)
                 if isinstance(callee, Reference) and self.observer.is_array_test(callee.path):
                     self.environment[name] = Array()
+
+    def _builtin_instance(self, classes: cst.BaseExpression, known: Type) -> Type:
+        """What `isinstance(x, list)` says of x: its items are what they were taken for before."""
+        options = [element.value for element in classes.elements] if isinstance(classes, cst.Tuple) else [classes]
+        names = [option.value for option in options if isinstance(option, cst.Name)]
+        if len(names) < len(options) or any(self.scope_lookup(name) or name in self.environment for name in names):
+            return UNKNOWN
+        if not set(names) <= {"list", "tuple"}:
+            return _PLAIN_CLASSES.get(names[0], UNKNOWN) if len(names) == 1 else UNKNOWN
+        return known if isinstance(known, (Sequence, Tuple, Shape)) else Sequence(item_type(known), names[0])
 
     def loop(self, node: cst.For | cst.While) -> None:
         iterated = self.iterated(self.evaluate(node.iter)) if isinstance(node, cst.For) else None

@@ -173,6 +173,8 @@ def join(first: Type, second: Type) -> Type:
             first.rank if first.rank == second.rank else None,
             first.storage or second.storage,
         )
+    if isinstance(first, DType) and isinstance(second, DType):
+        return DType()
     if isinstance(first, Scalar) and isinstance(second, Scalar):
         kinds = {first.kind, second.kind}
         return FLOAT if kinds == {"int", "float"} else INT if kinds == {"int", "bool"} else UNKNOWN
