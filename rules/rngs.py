@@ -30,7 +30,7 @@ from ..rewriter.lattice import (
 )
 from ..rewriter.names import Definition, dotted
 from ..rewriter.nodes import walk
-from ..rewriter.read import BoundOp, Refusal
+from ..rewriter.read import BoundOp, Given, Refusal, literal
 from ..rewriter.rule import Rule
 from ..rewriter.tables import CONTEXT, SpellingParameter
 from ..rewriter.write import is_cheap
@@ -332,14 +332,15 @@ def supply(context: FileContext, op: BoundOp, parameter: SpellingParameter) -> c
         generator = op.given("generator")
         if generator is not None and not (isinstance(generator, cst.Name) and generator.value == "None"):
             return generator_key(context, generator)
-        if op.op.name == "scaled_dot_product_attention" and _is_zero(op.arguments.get("dropout_p")):
+        if _is_zero(op.arguments.get("dropout_p")):
             return None
         return draw_key(context, op.node)
     return None
 
 
 def _is_zero(argument: Any) -> bool:
-    return getattr(argument, "value", None) in (0, 0.0)
+    value = literal(argument.node) if isinstance(argument, Given) else getattr(argument, "value", None)
+    return value in (0, 0.0) and value is not False
 
 
 def read_construction(node: cst.Call, context: FileContext) -> Construction | None:

@@ -349,3 +349,20 @@ def triplet_margin_with_distance_loss(
     if swap:
         far = jnp.minimum(far, distance(positive, negative))
     return reduce_loss(hinge(margin + distance(anchor, positive) - far), reduction)
+
+
+def linear_cross_entropy(
+    x: jax.Array,
+    linear_weight: jax.Array,
+    target: jax.Array,
+    linear_bias: jax.Array | None = None,
+    weight: jax.Array | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+) -> jax.Array:
+    """`cross_entropy` of the logits of x [N, features] or [features] by linear_weight [C, ..., features]."""
+    logits = jnp.tensordot(x, linear_weight, axes=(-1, -1))
+    logits = logits if linear_bias is None else logits + linear_bias
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(logits, target, weight, ignored, reduction, label_smoothing)

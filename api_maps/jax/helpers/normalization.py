@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import jax
@@ -131,7 +132,7 @@ def group_norm(
     x = jnp.asarray(x)
     if x.shape[1] % num_groups:
         raise ValueError(f"{x.shape[1]} channels are not divisible by num_groups={num_groups}")
-    values = accumulation_type(x).reshape(x.shape[0], num_groups, -1)
+    values = accumulation_type(x).reshape(x.shape[0], num_groups, math.prod(x.shape[1:]) // num_groups)
     mean, variance = jnp.mean(values, 2, keepdims=True), jnp.var(values, 2, keepdims=True)
     y = normalize_moments(values, mean, variance, eps).reshape(x.shape)
     channel = [None if v is None else per_channel(v, x.ndim) for v in (weight, bias)]

@@ -222,3 +222,34 @@ def index_reduce(x, axis: int, index, source, reduce: str, include_self: bool = 
     along = [-1 if a == axis % source.ndim else 1 for a in range(source.ndim)]
     positions = jnp.broadcast_to(jnp.reshape(index, along), source.shape)
     return scatter_reduce(x, axis, positions, source, reduce, include_self)
+
+
+def segment_reduce(x, reduce: str, *, lengths=None, offsets=None, axis: int = 0, initial=None) -> jax.Array:
+    """Runs of entries of `x` along `axis`, each reduced to one.
+
+    `reduce` is 'sum', 'mean', 'max', 'min' or 'prod' (static). The runs have the given `lengths`, `[*leading, runs]`
+    with the axes of `x` before `axis`, or lie between `offsets`, `[*leading, runs + 1]`. `initial` takes part in
+    every run, and is the value of empty ones.
+    """
+    x = jnp.asarray(x)
+    axis %= x.ndim
+    lengths = jnp.diff(offsets, axis=-1) if lengths is None else jnp.asarray(lengths)
+    ends = jnp.cumsum(lengths, -1) + (0 if offsets is None else jnp.asarray(offsets)[..., :1])
+    behind = (1,) * (x.ndim - axis - 1)
+    run = (jnp.arange(x.shape[axis])[:, None] >= ends[..., None, :]).sum(-1)
+    index = jnp.broadcast_to(run.reshape(*run.shape, *behind), x.shape)
+    starts = {"sum": 0, "mean": 0, "prod": 1, "max": -jnp.inf, "min": jnp.inf}
+    if reduce not in starts:
+        raise ValueError(f"segment_reduce: reduce must be sum, mean, max, min or prod, not {reduce!r}")
+    start = starts[reduce] if initial is None else initial
+    extreme = reduce in ("max", "min")
+    begin = jnp.full(index.shape[:axis] + lengths.shape[-1:] + index.shape[axis + 1 :], starts[reduce] if extreme else start, x.dtype)  # fmt: skip
+    names = {"mean": "sum", "max": "amax", "min": "amin"}
+    result = scatter_reduce(begin, axis, index, x, names.get(reduce, reduce))
+    if extreme:
+        return jnp.where(result >= start if reduce == "max" else result <= start, result, start)
+    if reduce == "mean":
+        count = jnp.broadcast_to(lengths.reshape(*lengths.shape, *behind), result.shape)
+        empty = jnp.nan if initial is None else initial
+        return jnp.where(count == 0, empty, result / jnp.maximum(count, 1))
+    return result
