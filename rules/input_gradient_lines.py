@@ -50,8 +50,11 @@ def is_mark(line: cst.CSTNode, names: Sequence[str]) -> bool:
 
 
 def cleared(line: cst.CSTNode) -> str | None:
-    """The name whose gradient `x.grad.zero_()`, `x.grad.data.zero_()` or `x.grad = None` clears."""
+    """The name whose gradient `x.grad.zero_()`, `x.grad = None` or `if x.grad is not None: x.grad.zero_()` clears."""
     match line:
+        case cst.If(test=cst.Comparison(left=tested), body=cst.IndentedBlock(body=[only]), orelse=None):
+            name = cleared(only)
+            return name if name is not None and dotted(tested) == f"{name}.grad" else None
         case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=function))]):
             text = dotted(function) or ""
             for ending in (".grad.zero_", ".grad.data.zero_"):

@@ -20,6 +20,7 @@ from ..rewriter.read import literal
 from .input_gradient_lines import blocks, cleared, clears_module, is_mark, last_binding, parts, text
 from .name_flow import Fate, Place, all_params, effects, fate, needed_after, parameter_names
 from .optimizer_models import own_nodes
+from .places import surroundings
 from .rngs import needs_randomness, rngs_source
 
 GRAD = "torch.autograd.grad"
@@ -211,7 +212,7 @@ class _Planner:
         backwards = [node for node in own_nodes(self.function.body) if isinstance(node, cst.Call) and self._is_backward(node)]
         if len(backwards) > 1:
             raise NoDerivative("several calls of backward() add to the same .grad; use jax.grad of the sum")
-        fresh = {cleared(line) for line in lines[index:]}
+        fresh = {cleared(line) for line in lines}
         looped = any(isinstance(place.owner, (cst.For, cst.While)) for place in outer)
         looped = looped or any(isinstance(place.statements[place.index], (cst.For, cst.While)) for place in outer)
         bound = {name for line in lines[:index] for name in effects(line).binds}
@@ -243,14 +244,13 @@ class _Planner:
     def _region(self, inputs: tuple[str, ...], take: Take, lines: Sequence[Any]) -> tuple[int, int, set[str]]:
         """The statements through which the inputs reach the output, and the names that they read."""
         known = {name: last_binding(lines, name, take.index) for name in inputs}
-        self._check_marks(known, lines)
+        for name in inputs:  # What is computed before a mark has no gradient in torch.
+            known[name] = max([known[name], *(i for i, line in enumerate(lines[: take.index]) if is_mark(line, (name,)))])
         tainted = {name for name, at in known.items() if at < 0}
         depends: list[int] = []
         for index in range(take.index):
             found = effects(lines[index])
-            if is_mark(lines[index], inputs):
-                continue
-            if found.reads & tainted:
+            if found.reads & tainted and not is_mark(lines[index], inputs):
                 depends.append(index)
                 tainted |= found.binds | found.changes
             elif isinstance(lines[index], cst.SimpleStatementLine):
@@ -281,15 +281,14 @@ class _Planner:
         outer: tuple[Place, ...],
     ) -> None:  # fmt: skip
         """What the region reads must not depend on the inputs by a way that is not in the region."""
-        tainted = set(inputs)
-        for place in outer:
-            for line in place.statements[: place.index]:
-                found = effects(line)
-                if found.reads & tainted and not is_mark(line, inputs):
-                    tainted |= found.binds | found.changes
         inside = {name for line in lines for name in effects(line).binds}
-        if (tainted - set(inputs)) & (needed - inside):
-            raise NoDerivative(f"{_WHY}; {min((tainted - set(inputs)) & needed)} was computed from {inputs[0]} in an outer block")
+        for name in inputs:
+            if name not in inside and not any(is_mark(line, (name,)) for line in lines):
+                hidden = self._computed_before(name, outer) & (needed - inside)
+                if hidden:
+                    raise NoDerivative(f"{_WHY}; {min(hidden)} was computed from {name} in an outer block")
+            if region:
+                self._check_names(name, region)
         bound = inside | {name for place in outer for line in place.statements for name in effects(line).binds}
         marked = {name for part in own_nodes(self.function.body) for name in inputs if is_mark(part, (name,))}
         if set(inputs) <= bound | marked:
@@ -305,13 +304,29 @@ class _Planner:
                     "or use jax.grad"
                 )
 
-    def _check_marks(self, known: dict[str, int], lines: Sequence[Any]) -> None:
-        """What is computed from an input before it is marked has no gradient in torch."""
-        for name, at in known.items():
-            marks = [index for index, line in enumerate(lines) if index > at and is_mark(line, (name,))]
-            between = lines[at + 1 : marks[0]] if marks else ()
-            if any(name in effects(line).reads and not is_mark(line, tuple(known)) for line in between):
-                raise NoDerivative(f"{name} is used before it is marked; mark it where it is made, or use jax.grad")
+    def _computed_before(self, name: str, outer: tuple[Place, ...]) -> set[str]:
+        """What the statements around a block compute from an input, from its last mark on."""
+        found: set[str] = set()
+        for place in outer:
+            for line in place.statements[: place.index]:
+                known = effects(line)
+                if is_mark(line, (name,)):
+                    found = set()
+                elif known.reads & {name, *found}:
+                    found |= (known.binds | known.changes) - {name}
+        return found
+
+    def _check_names(self, name: str, region: Sequence[Any]) -> None:
+        """Another name for an input, given before it was marked, would be followed too."""
+        first = next(node for node in (region[0], *own_nodes(region[0])) if isinstance(node, cst.BaseSmallStatement))
+        analysis, where = surroundings(self.context, first)
+        own = analysis.storages(where.statement, cst.Name(name))
+        bound = {other for line in own_nodes(self.function.body) if isinstance(line, cst.AssignTarget)
+                 for other in [dotted(line.target)] if other is not None}  # fmt: skip
+        reads = {other for line in region for other in effects(line).reads if fate(region, other) is Fate.READ}
+        for other in sorted(reads & bound - {name}):
+            if analysis.storages(where.statement, cst.Name(other)) & own:
+                raise NoDerivative(f"{other} may be another name for {name}; copy it, or use jax.grad")
 
     def _nested(self, found: list[Derivative]) -> list[Derivative]:
         """Regions that overlap are widened until one holds the other."""

@@ -166,17 +166,22 @@ def write_take(construct: tuple[Derivative, Take, int | None], node: Any, contex
     return result if follows else stop_gradient(context, result)
 
 
-def read_backward(node: cst.SimpleStatementLine, context: FileContext) -> tuple[Derivative, Take] | None:
-    """`u.backward()` as a statement of its own."""
+def read_backward(node: cst.SimpleStatementLine, context: FileContext) -> tuple[Derivative, Take] | str | None:
+    """`u.backward()` as a statement of its own, and marks of inputs in other blocks."""
+    plan = plan_of(context)
+    if plan is not None and is_mark(node, tuple(plan.marked)):
+        return "Tensor.requires_grad_"
     match node:
         case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call() as call)]):
-            plan = plan_of(context)
             return plan.takes.get(call) if plan is not None else None
     return None
 
 
-def write_backward(construct: tuple[Derivative, Take], node: cst.SimpleStatementLine, context: FileContext) -> Any:
-    """`x_grad, = u_vjp(jnp.ones_like(u))`: what torch leaves in `.grad`."""
+def write_backward(construct: tuple[Derivative, Take] | str, node: cst.SimpleStatementLine, context: FileContext) -> Any:
+    """`x_grad, = u_vjp(jnp.ones_like(u))`: what torch leaves in `.grad`. Marks go away."""
+    if isinstance(construct, str):
+        context.converted(node, op=_OP, api=construct, rule="input_gradients")
+        return cst.RemovalSentinel.REMOVE
     derivative, take = construct
     value = write_take((derivative, take, 0 if len(take.inputs) == 1 else None), take.call, context)
     names = [cst.Name(gradient_name(name)) for name in take.inputs]
