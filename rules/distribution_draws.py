@@ -6,6 +6,7 @@ import libcst as cst
 
 from ..rewriter.infer import Inference
 from ..rewriter.lattice import UNKNOWN, Either, Instance, Method, Reference, Type
+from ..rewriter.names import dotted
 
 ROOT = "torch.distributions."
 #: What is there in the target under the same name.
@@ -15,6 +16,7 @@ KNOWN = frozenset(
     MultivariateNormal Dirichlet RelaxedBernoulli RelaxedOneHotCategorical Independent MixtureSameFamily
     TransformedDistribution Transform AffineTransform ExpTransform SigmoidTransform TanhTransform kl_divergence""".split()
 )
+_TELLING = frozenset(("log_prob", "entropy", "rsample"))
 _DRAWS = frozenset(("sample", "rsample"))
 
 
@@ -28,7 +30,16 @@ def is_distribution_draw(inference: Inference, file: str, call: cst.Call) -> boo
         return is_distribution(receiver)
     if isinstance(callee, Reference) or inference.defines_method(call.func.attr.value):
         return False
-    return uses_distributions(inference) and (call.func.attr.value == "rsample" or not call.args)
+    return uses_distributions(inference) and dotted(call.func.value) in _asked_for_densities(inference, file)
+
+
+def _asked_for_densities(inference: Inference, file: str) -> frozenset[str | None]:
+    """The names in a file that something is asked of that nothing but a distribution answers."""
+    cache: dict[str, frozenset[str | None]] = inference.__dict__.setdefault("_asked_for_densities", {})
+    if file not in cache:
+        attributes = inference.nodes(file).of(cst.Attribute)
+        cache[file] = frozenset(dotted(node.value) for node in attributes if node.attr.value in _TELLING) - {None}
+    return cache[file]
 
 
 def is_distribution(value: Type) -> bool:

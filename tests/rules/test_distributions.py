@@ -88,6 +88,26 @@ def test_kinds_are_told_apart(sides: tuple[dict[str, Any], dict[str, Any]]) -> N
     np.testing.assert_allclose(sides[1]["likelihood"](import_name(jnp.asarray(probs)), jnp.ones(2)), expected, rtol=1e-5)
 
 
+def test_values_of_unknown_type() -> None:
+    """Only what is asked for a density is a distribution; environments of gym have a sample() too."""
+    code = """
+import torch
+from torch.distributions import Normal
+
+
+def act(make, env, x: torch.Tensor):
+    dist = make(x)
+    action = dist.sample()
+    return dist.log_prob(action), env.action_space.sample()
+
+
+def normal(x: torch.Tensor):
+    return Normal(x, 1.0)
+"""
+    text = ivy_convert.convert_source(code, source="torch", target="jax").code
+    assert "dist.sample(key=next_key())" in text and "env.action_space.sample()" in text
+
+
 REFUSED = {
     "return D.VonMises(x, 1.0)": "log_prob and draws",
     "return D.Normal(x, 1.0).expand((3,))": "expand",
