@@ -14,7 +14,7 @@ import click
 
 from ..rewriter import cache
 from ..rewriter.helper_merge import join_helpers
-from ..rewriter.problems import Problem
+from ..rewriter.problems import InputError, Problem
 from ..rewriter.tree import SourceTree, discover, is_excluded
 from . import show
 from .dependency_files import dependency_contents, follow
@@ -138,11 +138,12 @@ def check_combination(request: Request) -> None:
         raise click.UsageError("--verify runs the written result: give it without --diff and --check")
     if request.inputs and not request.verify:
         raise click.UsageError("--inputs belongs to --verify: add --verify")
+    if request.inputs and not request.inputs.is_file():
+        raise InputError(request.inputs, "no such file", "check the spelling and the current folder")
     if request.report:
-        from .report_formats import FORMATS
+        from .report_formats import require_format
 
-        if request.report.suffix not in FORMATS:
-            raise click.UsageError(f"--report {request.report}: end its name in {', '.join(FORMATS)}")
+        require_format(request.report)
 
 
 def with_settings(request: Request, settings: Settings) -> Request:

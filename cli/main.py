@@ -93,7 +93,18 @@ def convert(**arguments: Any) -> None:
 @click.option("--inputs", type=click.Path(path_type=Path), metavar="FILE", help="What to call them with.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Write a .json or .md report.")
 def verify(**arguments: Any) -> None:
-    """Run an original and its conversion and compare outputs, gradients and training."""
+    """Run an original and its conversion and compare outputs, gradients and training.
+
+    Inputs come from the repository's tests, its entry point and annotations, or from a Python file such as
+
+    \b
+    import numpy as np
+    x = np.ones((2, 3), "float32")
+    inputs = {
+        "Net": ({"dim": 3}, (x,)),  # a class: what constructs it, what it is called with
+        "losses:distance": (x, x),  # a function, here of the module `losses`
+    }
+    """
     from .verification import verify_command
 
     sys.exit(verify_command(**arguments))

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import click
+
 from ..rewriter.placing import replace_files
 from ..rewriter.report import Report, Site
 
@@ -30,6 +32,12 @@ def write_report(path: Path, report: Report, display: Callable[[str], str] = str
         unsupported = tuple(replace(site, path=display(site.path)) for site in report.unsupported)
         report = replace(report, review=review, unsupported=unsupported)
     replace_files({path: FORMATS[path.suffix](report).encode()})
+
+
+def require_format(path: Path) -> None:
+    """Raise UsageError unless the name of `path` ends in a known format."""
+    if path.suffix not in FORMATS:
+        raise click.UsageError(f"--report {path}: end its name in {', '.join(FORMATS)}")
 
 
 def to_json(report: Report) -> str:

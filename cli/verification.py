@@ -25,14 +25,16 @@ def verify_command(original: Path, converted: Path, device: str, inputs: Path | 
     for path in (original, converted, *([inputs] if inputs else [])):
         if not path.exists():
             raise InputError(path, "no such file or folder", "check the spelling and the current folder")
+    if report:
+        from .report_formats import require_format
+
+        require_format(report)
     comparison = compare(original, converted, device, inputs)
     print_comparison(comparison)
     if report:
         from ..rewriter.report import Report
-        from .report_formats import FORMATS, write_report
+        from .report_formats import write_report
 
-        if report.suffix not in FORMATS:
-            raise click.UsageError(f"--report {report}: end its name in {', '.join(FORMATS)}")
         write_report(report, Report("", "", verification=comparison.to_dict()))
     return 0 if comparison.ok else 1
 

@@ -24,6 +24,7 @@ import io
 import runpy
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -122,9 +123,13 @@ def record_entry_point(recorder: Recorder, folder: Path, seconds: float) -> list
 
 def cases_of_file(path: Path, adapter: Adapter, recorder: Recorder, modules: list[str]) -> list[Json]:
     """The cases of a file of inputs."""
-    space = runpy.run_path(str(path))
-    given = space.get("inputs")
-    given = given() if callable(given) else given
+    try:
+        given = runpy.run_path(str(path)).get("inputs")
+        given = given() if callable(given) else given
+    except Exception as problem:
+        what = problem.msg if isinstance(problem, SyntaxError) else str(problem)
+        place = f"--inputs {path}: line {_line(problem, path)}"
+        raise VerifyError(f"{place}: {type(problem).__name__}: {what}; mend the file of inputs") from problem
     if not isinstance(given, dict):
         raise VerifyError(f"{path}: defines no function or dict `inputs`; see `ivy-convert verify --help`")
     return [
@@ -133,6 +138,14 @@ def cases_of_file(path: Path, adapter: Adapter, recorder: Recorder, modules: lis
         for one in (cases if isinstance(cases, list) else [cases])
         for case in [_case(str(name), one, adapter, recorder, modules)]
     ]
+
+
+def _line(problem: Exception, path: Path) -> int | str:
+    """The line of a file at which running it ended."""
+    if isinstance(problem, SyntaxError):
+        return problem.lineno or "?"
+    places = [frame.lineno for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == str(path)]
+    return (places[-1] if places else None) or "?"
 
 
 def _case(name: str, given: Any, adapter: Adapter, recorder: Recorder, modules: list[str]) -> Json:
@@ -157,13 +170,18 @@ def _case(name: str, given: Any, adapter: Adapter, recorder: Recorder, modules: 
 
 def _find(name: str, modules: list[str]) -> tuple[str, Any]:
     wanted, _, qualname = name.rpartition(":")
+    failed = ""
     for module in [wanted] if wanted else [item for item in modules if not is_test(item)]:
-        value: Any = importlib.import_module(module)
+        try:
+            value: Any = importlib.import_module(module)
+        except Exception as problem:  # the name may be another module's
+            failed += f"; {module} cannot be imported ({type(problem).__name__}: {problem})"
+            continue
         for part in qualname.split("."):
             value = getattr(value, part, None)
         if value is not None and getattr(value, "__module__", module) == module:
             return module, value
-    raise VerifyError(f"inputs for {name!r}: no module of the original has that name")
+    raise VerifyError(f"inputs for {name!r}: no module of the original has that name{failed}")
 
 
 def gather(

@@ -108,7 +108,7 @@ class _Run:
             if name not in have
         ]
         if not cases:
-            notes.append("no inputs were found: give an --inputs file (see the documentation of `verify`)")
+            notes.append("no inputs were found: give --inputs FILE, of which `ivy-convert verify --help` shows one")
         if tests and recorded["outcomes"]:
             stages += self._own_tests(recorded["outcomes"])
         return stages, notes

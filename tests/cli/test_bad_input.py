@@ -34,6 +34,14 @@ def test_path_that_does_not_exist(run: Run) -> None:
     assert_one_line(run("coverage", "nowhere", "--to", "jax"), "nowhere: no such file")
 
 
+def test_words_about_a_verification_are_read_before_any_work(run: Run, source: Path) -> None:
+    outcome = run("src", "--to", "jax", "--verify", "--inputs", "nowhere.py")
+    assert_one_line(outcome, "nowhere.py: no such file: check the spelling")
+    outcome = run("verify", "src", "src", "--report", "report.txt")
+    assert outcome.code == 2 and outcome.err.startswith("ivy-convert: --report report.txt: end its name in .json")
+    assert not Path("src_jax").exists()
+
+
 def test_folder_without_python_files(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.txt").write_text("x")

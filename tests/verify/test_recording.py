@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from ivy_convert.verify import Comparison, VerifyError, verify
+from ivy_convert.verify.adapters.base import Adapter
+from ivy_convert.verify.gather import cases_of_file
+from ivy_convert.verify.recorder import Recorder
+from ivy_convert.verify.values import ArrayStore
 
 MODEL = """
 import dataclasses
@@ -228,3 +233,33 @@ def test_paths_that_are_not_there(tmp_path: Path) -> None:
         verify("nowhere", tmp_path)
     with pytest.raises(VerifyError, match="no Python files"):
         verify(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("x = 1\ninputs = {\n", "line 2: SyntaxError: '{' was never closed; mend the file of inputs"),
+        ("def inputs():\n    import math\n    return math.square(2)\n", "line 3: AttributeError: module 'math' has no"),
+        ("given = {}\n", "defines no function or dict `inputs`"),
+    ],
+)
+def test_file_of_inputs_that_does_not_run(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "in.py").write_text(text)
+    with pytest.raises(VerifyError, match=re.escape(reason)):
+        cases_of_file(tmp_path / "in.py", Adapter(), Recorder(Adapter(), {}, ArrayStore()), [])
+
+
+def test_module_that_cannot_be_imported_costs_only_its_own_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_one.py").write_text("import nothing_of_that_name\n")
+    (tmp_path / "whole_one.py").write_text("def double(x):\n    return 2 * x\n")
+    (tmp_path / "in.py").write_text("inputs = {'double': (3.0,)}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    recorder = Recorder(Adapter(), {}, ArrayStore())
+    modules = ["broken_one", "whole_one"]
+    (case,) = cases_of_file(tmp_path / "in.py", Adapter(), recorder, modules)
+    assert case["subject"] == "whole_one:double"
+    (tmp_path / "in.py").write_text("inputs = {'triple': (3.0,)}\n")
+    with pytest.raises(VerifyError, match=r"no module .* has that name; broken_one cannot be imported \(ModuleNotFound"):
+        cases_of_file(tmp_path / "in.py", Adapter(), recorder, modules)
