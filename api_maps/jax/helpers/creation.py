@@ -1,7 +1,10 @@
 """Windows and grids that `jax.numpy` has not, or has in another form than torch."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def cosine_window(n: int, periodic: bool, coefficients: tuple[float, ...], dtype=None) -> jax.Array:
@@ -43,3 +46,55 @@ def cartesian_prod(*arrays) -> jax.Array:
     if len(arrays) == 1:
         return jnp.asarray(arrays[0])
     return jnp.stack([grid.ravel() for grid in jnp.meshgrid(*arrays, indexing="ij")], axis=-1)
+
+
+def general_cosine_window(n: int, coefficients, periodic: bool = True, dtype=None) -> jax.Array:
+    """The window of `n` samples that is a sum of cosines with these coefficients, signs alternating."""
+    return cosine_window(n, periodic, tuple(coefficients), dtype)
+
+
+def general_hamming_window(n: int, alpha: float = 0.54, periodic: bool = True, dtype=None) -> jax.Array:
+    """The Hamming window of `n` samples with another share `alpha` of the constant."""
+    return cosine_window(n, periodic, (alpha, 1 - alpha), dtype)
+
+
+def nuttall_window(n: int, periodic: bool = True, dtype=None) -> jax.Array:
+    """The minimum 4-term Blackman-Harris window, after Nuttall, of `n` samples."""
+    return cosine_window(n, periodic, (0.3635819, 0.4891775, 0.1365995, 0.0106411), dtype)
+
+
+def sine_window(n: int, periodic: bool = True, dtype=None) -> jax.Array:
+    """Half a period of a sine: `n` samples."""
+    length = n + 1 if periodic and n > 1 else n
+    return jnp.asarray(jnp.sin((jnp.arange(n) + 0.5) * jnp.pi / length), dtype or jnp.float32)
+
+
+def gaussian_window(n: int, std: float = 1.0, periodic: bool = True, dtype=None) -> jax.Array:
+    """The Gaussian window of `n` samples with standard deviation `std`."""
+    middle = (n if periodic and n > 1 else n - 1) / 2
+    return jnp.asarray(jnp.exp(-(((jnp.arange(n) - middle) / std) ** 2) / 2), dtype or jnp.float32)
+
+
+def exponential_window(n: int, center=None, tau: float = 1.0, periodic: bool = True, dtype=None) -> jax.Array:
+    """The window of `n` samples that decays from `center` (None: the middle) by a factor e every `tau` samples."""
+    middle = (n if periodic and n > 1 else n - 1) / 2 if center is None else center
+    return jnp.asarray(jnp.exp(-jnp.abs(jnp.arange(n) - middle) / tau), dtype or jnp.float32)
+
+
+def kaiser_window(n: int, periodic: bool = True, beta: float = 12.0, dtype=None) -> jax.Array:
+    """The Kaiser window of `n` samples with shape `beta`."""
+    dtype = dtype or jnp.float32
+    if n <= 1:
+        return jnp.ones(n, dtype)
+    position = 2 * jnp.arange(n) / (n if periodic else n - 1) - 1
+    arch = jax.scipy.special.i0(beta * jnp.sqrt(jnp.clip(1 - position**2, 0)))
+    return jnp.asarray(arch / jax.scipy.special.i0(float(beta)), dtype)
+
+
+def combinations(x, r: int = 2, with_replacement: bool = False) -> jax.Array:
+    """All choices of `r` entries of `[n]` in their order: `[count, r]`."""
+    x = jnp.asarray(x)
+    if r == 0:
+        return x[:0]
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    return x[np.array(list(choose(range(x.shape[0]), r)), int).reshape(-1, r)]

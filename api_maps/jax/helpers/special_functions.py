@@ -1,5 +1,7 @@
 """Elementwise functions with torch's gradient at zero, and complex numbers as pairs of reals."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
@@ -46,3 +48,18 @@ def view_as_complex(x) -> jax.Array:
     """Complex numbers from pairs along the last axis: `[..., 2]` → `[...]`."""
     x = jnp.asarray(x)
     return jax.lax.complex(x[..., 0], x[..., 1])
+
+
+class MantissaExponent(NamedTuple):
+    """`mantissa * 2**exponent`, the mantissa from 0.5 to 1 in size, or 0."""
+
+    mantissa: jax.Array
+    exponent: jax.Array
+
+
+def frexp(x) -> MantissaExponent:
+    """Mantissa and exponent of floats; the mantissa's gradient is that of a division by the power of two."""
+    x = jnp.asarray(x)
+    mantissa, exponent = jnp.frexp(jax.lax.stop_gradient(x))
+    change = (x - jax.lax.stop_gradient(x)) * jnp.exp2(-exponent.astype(x.dtype))
+    return MantissaExponent(jnp.where(jnp.isfinite(x), mantissa + change, mantissa), exponent)
