@@ -6,8 +6,8 @@ Each of them is accurate to a few units of float32 rounding; the coefficients ar
 import jax
 import jax.numpy as jnp
 
-# Two over pi, and its square root.
-TWO_OVER_PI, ROOT_TWO_OVER_PI = 0.6366197723675814, 0.7978845608028654
+TWO_OVER_PI = 0.6366197723675814
+ROOT_TWO_OVER_PI = 0.7978845608028654
 # Far from the origin: the slowly changing factors of cosine and sine, as fractions in 25 / x^2.
 J0_COSINE_TOP = (
     0.0007969367292973471,
