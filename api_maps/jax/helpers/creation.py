@@ -1,10 +1,7 @@
 """Windows and grids that `jax.numpy` has not, or has in another form than torch."""
 
-import itertools
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 
 def cosine_window(n: int, periodic: bool, coefficients: tuple[float, ...], dtype=None) -> jax.Array:
@@ -89,12 +86,3 @@ def kaiser_window(n: int, periodic: bool = True, beta: float = 12.0, dtype=None)
     position = 2 * jnp.arange(n) / (n if periodic else n - 1) - 1
     arch = jax.scipy.special.i0(beta * jnp.sqrt(jnp.clip(1 - position**2, 0)))
     return jnp.asarray(arch / jax.scipy.special.i0(float(beta)), dtype)
-
-
-def combinations(x, r: int = 2, with_replacement: bool = False) -> jax.Array:
-    """All choices of `r` entries of `[n]` in their order: `[count, r]`."""
-    x = jnp.asarray(x)
-    if r == 0:
-        return x[:0]
-    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    return x[np.array(list(choose(range(x.shape[0]), r)), int).reshape(-1, r)]
