@@ -8,13 +8,20 @@ import libcst as cst
 
 from ..rewriter.context import FileContext
 from ..rewriter.infer import Inference
+from ..rewriter.names import dotted
+from ..rewriter.nodes import NodesByKind
 from .optimizer_models import own_nodes
+
+_TRANSFORMS = frozenset(
+    """grad grad_and_value value_and_grad vjp jvp jacrev jacfwd jacobian hessian hvp vhp linearize vmap checkpoint""".split()
+)
 
 
 def is_differentiated(context: FileContext) -> bool:
     """Whether the function being rewritten may run inside a computation that is differentiated.
 
-    By name: everything that a forward method calls, and everything called in a block in front of `backward()`.
+    By name: everything that a forward method calls, everything called in a block in front of `backward()` or in a
+    function with `grad(y, x)`, and what is handed to functions that differentiate.
     """
     functions = [node for node in context.stack if isinstance(node, cst.FunctionDef)]
     if not functions:
@@ -38,6 +45,7 @@ def _differentiated_names(inference: Inference) -> frozenset[str]:
         nodes = inference.nodes(file)
         for function in nodes.of(cst.FunctionDef):
             functions.setdefault(function.name.value, []).append(function)
+        pending |= _called_by_transforms(nodes)
         if any(name.value == "backward" for name in nodes.of(cst.Name)):
             pending |= _called_before_backward(module)
             for block in nodes.of(cst.IndentedBlock):
@@ -54,6 +62,22 @@ def _differentiated_names(inference: Inference) -> frozenset[str]:
     result = frozenset(reached)
     inference.__dict__["_differentiated_names"] = result
     return result
+
+
+def _called_by_transforms(nodes: NodesByKind) -> set[str]:
+    """Names of functions that are handed to `grad`, `jacrev` and the like, and what is called beside a `grad(y, x)`."""
+    names: set[str] = set()
+    for call in nodes.of(cst.Call):
+        if next(_called(call)) in _TRANSFORMS if isinstance(call.func, (cst.Name, cst.Attribute)) else False:
+            for argument in call.args:
+                if isinstance(argument.value, cst.Lambda):
+                    names |= set(_called(argument.value.body))
+                else:
+                    names.add((dotted(argument.value) or "").rpartition(".")[2])
+    for function in nodes.of(cst.FunctionDef):
+        called = set(_called(function.body))
+        names |= called if "grad" in called else set()
+    return names
 
 
 def _called_before_backward(block: cst.IndentedBlock | cst.Module) -> set[str]:

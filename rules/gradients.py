@@ -16,6 +16,7 @@ from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
 from .differentiated import is_differentiated
+from .input_gradients import plan_of
 from .name_flow import effects, effects_of_targets
 
 _STOPPING = frozenset(("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"))
@@ -114,10 +115,16 @@ def read_with(node: cst.With, context: FileContext) -> GradientMode | Refusal | 
     if not found:
         return None
     path, stops = found[-1]
-    if path in _SWITCHES and is_differentiated(context) and _is_open(node):
+    if path in _SWITCHES and may_be_followed(context) and _is_open(node):
         return Refusal("set_grad_enabled with a computed flag inside a function that is differentiated", node, path)
     kept = tuple(item for item, mode in modes if mode is None)
     return GradientMode(stops, kept, node.body, path)
+
+
+def may_be_followed(context: FileContext) -> bool:
+    """Whether a gradient may pass through the statement being rewritten: also one that its own function takes."""
+    plan = plan_of(context)
+    return is_differentiated(context) or (plan is not None and bool(plan.blocks))
 
 
 def _is_open(node: cst.With) -> bool:
@@ -150,7 +157,7 @@ def write_with(construct: GradientMode, node: cst.With, context: FileContext) ->
         leading.append(cst.EmptyLine(comment=comment))
     if lines and hasattr(lines[0], "leading_lines"):
         lines[0] = lines[0].with_changes(leading_lines=[*leading, *lines[0].leading_lines])
-    if construct.stops and is_differentiated(context):
+    if construct.stops and may_be_followed(context):
         lines += _constants(context, construct.body)
     if isinstance(block, cst.IndentedBlock) and block.footer and lines:
         lines = _with_footer(lines, block.footer)

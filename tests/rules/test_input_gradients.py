@@ -250,3 +250,43 @@ def test_refused(name: str) -> None:
         assert "jax.vjp" in result.code and not result.report.unsupported
     else:
         assert any(reason in site.reason for site in result.report.unsupported), result.report.unsupported
+
+
+def test_regions_without_gradients() -> None:
+    """What a no-grad region computes from an input is constant, also in functions that are handed to a transform."""
+    code = """
+import torch
+
+
+def f(x: torch.Tensor):
+    x = x.clone().requires_grad_()
+    with torch.no_grad():
+        weight = x.sin()
+    y = (x * weight).sum()
+    return torch.autograd.grad(y, x)[0]
+
+
+def compute(x: torch.Tensor):
+    with torch.no_grad():
+        weight = x.sin()
+    return (weight * x).sum()
+
+
+def g(x: torch.Tensor):
+    return torch.func.grad(compute)(x)
+
+
+@torch.no_grad()
+def scale(x: torch.Tensor):
+    return x.exp()
+
+
+def h(x: torch.Tensor):
+    x = x.clone().requires_grad_()
+    y = (scale(x) * x).sum()
+    return torch.autograd.grad(y, x)[0]
+"""
+    theirs, (ours, _) = original(code), converted(code)
+    for name in "fgh":
+        expected = theirs[name](torch.from_numpy(draw(4))).numpy()
+        np.testing.assert_allclose(ours[name](jnp.asarray(draw(4))), expected, rtol=1e-5)
