@@ -219,12 +219,15 @@ def initializer_call(
     call = node.with_changes(func=context.helper(f"{construct.function}_"), args=normal_commas(arguments))
     if not construct.random:
         return call
-    source = rngs_source(context)
+    return append_argument(call, keyword_argument("key", initializer_key(generator, context)))
+
+
+def initializer_key(generator: cst.BaseExpression | None, context: FileContext) -> cst.BaseExpression:
+    """The random key of an initializer: from its generator, or from the streams at hand."""
     if generator is not None:
-        key = generator_key(context, generator)
-    else:
-        key = cst.Call(source) if source is not None else context.expression("helpers.next_key()")
-    return append_argument(call, keyword_argument("key", key))
+        return generator_key(context, generator)
+    source = rngs_source(context)
+    return cst.Call(source) if source is not None else context.expression("helpers.next_key()")
 
 
 def _variable(node: cst.BaseExpression) -> cst.BaseExpression:
