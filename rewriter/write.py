@@ -20,7 +20,7 @@ from .expressions import (
     operand,
     parenthesized,
 )
-from .lattice import Array, Scalar, Shape
+from .lattice import Array, DType, Scalar, Shape
 from .lattice import Sequence as SequenceType
 from .lattice import Tuple as TupleType
 from .read import Argument, BoundOp, Collected, Constant, Given, Refusal, literal
@@ -120,7 +120,7 @@ class OpWriter:
         if isinstance(argument, Constant):
             return type(argument.value).__name__
         found = self.context.type_of(argument.node) if isinstance(argument, Given) else None
-        return found.dtype if isinstance(found, Array) else found.kind if isinstance(found, Scalar) else None
+        return found.dtype if isinstance(found, Array) else found.kind if isinstance(found, (Scalar, DType)) else None
 
     def _value(self, argument: Argument | None, parameter: HubParameter | None = None) -> Any:
         if not isinstance(argument, Given):

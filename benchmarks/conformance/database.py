@@ -100,7 +100,7 @@ def with_tensors(value: Any, tensors: Iterator[torch.Tensor]) -> Any:
 def samples(entry: Entry, dtype: torch.dtype, count: int) -> list[Any]:
     """`count` samples of an entry, spread over its list with the first and the last among them; 0 means all.
 
-    Those with tensors that are sparse, quantised or nested are left out.
+    Those with tensors that are sparse, quantised or nested are left out, and those that break torch's own rules.
     """
     torch.manual_seed(0)
     random.seed(0)
@@ -110,11 +110,23 @@ def samples(entry: Entry, dtype: torch.dtype, count: int) -> list[Any]:
         sample
         for sample in entry.info.sample_inputs("cpu", dtype, requires_grad=gradients)
         if all(_is_plain(tensor) for tensor in tensors_of((sample.input, sample.args, sample.kwargs)))
+        and not _breaks_rules(entry, sample)
     ]
     if not count or len(found) <= count:
         return found
     chosen = np.linspace(0, len(found) - 1, count).round().astype(int)
     return [found[index] for index in chosen]
+
+
+def _breaks_rules(entry: Entry, sample: Any) -> bool:
+    """Whether integers are scaled by a fraction where torch's documentation asks for an integer."""
+    text = " ".join((getattr(entry.info.op, "__doc__", None) or "").split())
+    if "otherwise they should be integers" not in text and "otherwise an integer" not in text:
+        return False
+    exact = isinstance(sample.input, torch.Tensor) and not (
+        sample.input.is_floating_point() or sample.input.is_complex()
+    )
+    return exact and any(isinstance(value, float) for value in sample.kwargs.values())
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:

@@ -33,6 +33,18 @@ def kron(x1, x2) -> jax.Array:
     return jnp.kron(x1, x2)
 
 
+def addr(x, a, b, beta=1, alpha=1) -> jax.Array:
+    """`beta * x + alpha * outer(a, b)` of `x` `[n, m]`, `a` `[n]` and `b` `[m]`; booleans stay booleans.
+
+    With `beta=0` nothing of `x` counts, not even NaN.
+    """
+    outer = jnp.outer(a, b)
+    x = jnp.where(beta == 0, 0, x).astype(jnp.asarray(x).dtype)
+    if jnp.result_type(x, outer) == jnp.bool_:
+        return jnp.logical_and(x, bool(beta)) | jnp.logical_and(outer, bool(alpha))
+    return beta * x + alpha * outer
+
+
 def solve_triangular(a, b, upper: bool, unitriangular: bool = False, left: bool = True) -> jax.Array:
     """`x` with `t @ x = b`, or `x @ t = b` if not `left`, t being the upper or lower triangle of `a` `[..., n, n]`.
 

@@ -20,6 +20,11 @@ def integers_like(key: jax.Array, x, low: int, high: int, dtype=None) -> jax.Arr
     return jax.random.randint(key, jnp.shape(x), low, high).astype(dtype)
 
 
+def integers(key: jax.Array, shape, low: int, high: int, dtype) -> jax.Array:
+    """Integers from `low` to `high - 1`, held in any element type."""
+    return jax.random.randint(key, shape, low, high).astype(dtype)
+
+
 def normal(key: jax.Array, mean, deviation, shape=None) -> jax.Array:
     """Normal draws with a mean and a standard deviation for each entry, or of `shape`."""
     if shape is None:

@@ -209,6 +209,8 @@ def put(x, index, source, accumulate: bool = False) -> jax.Array:
     positions = jnp.ravel(index)
     values = jnp.ravel(source).astype(x.dtype)
     flat = x.ravel().at[positions]
+    if accumulate and x.dtype == jnp.bool_:
+        return flat.max(values).reshape(x.shape)
     return (flat.add(values) if accumulate else flat.set(values)).reshape(x.shape)
 
 

@@ -1,5 +1,6 @@
 """Elementwise functions with torch's gradient at zero, and complex numbers as pairs of reals."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -37,6 +38,27 @@ def trigamma(x: jax.Array) -> jax.Array:
     positive = x > 0
     value = jax.scipy.special.polygamma(1, jnp.where(positive, x, 1 - x))
     return jnp.where(positive, value, (jnp.pi / jnp.sin(jnp.pi * x)) ** 2 - value)
+
+
+def polygamma(n: int, x) -> jax.Array:
+    """The derivative of order `n` (static) of `digamma`; `jax.scipy.special.polygamma` holds for positive `x` only."""
+    x = jnp.asarray(x)
+    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    if n == 0:
+        return digamma(x)
+    positive = jax.scipy.special.polygamma(n, jnp.where(x > 0, x, 1))
+    negative = negative_zeta(n + 1, jnp.where(x > 0, -0.5, x))
+    return jnp.where(x > 0, positive, (-1) ** (n + 1) * math.factorial(n) * negative)
+
+
+def negative_zeta(s: int, x: jax.Array) -> jax.Array:
+    """Hurwitz's zeta function of a whole `s` for `x <= 0`: the sum of `(x + k) ** -s` over k from 0.
+
+    The terms below zero are a part of another such series, that of the distances from zero.
+    """
+    fraction = x - jnp.floor(x)
+    below = jax.scipy.special.zeta(s, 1 - fraction) - jax.scipy.special.zeta(s, 1 - x)
+    return jax.scipy.special.zeta(s, fraction) + (-1) ** s * below
 
 
 def view_as_real(x) -> jax.Array:
