@@ -103,13 +103,25 @@ class _BlockWriter:
         )
         targets = [output, cst.Name(one.pullback), *([aux] if results else [])]
         arguments = [cst.Arg(cst.Name(name)) for name in (one.name, *one.inputs)]
-        text = "jax.vjp({arguments}, has_aux=True)" if results else "jax.vjp({arguments})"
+        transform = "helpers.vjp_with_state" if builds_stateful_layers(self.context) else "jax.vjp"
+        text = f"{transform}({{arguments}}, has_aux=True)" if results else f"{transform}({{arguments}})"
         call = self.context.expression(text, arguments=arguments)
         target = as_tuple(targets).with_changes(lpar=[], rpar=[])
         taken = cst.SimpleStatementLine(
             [cst.Assign([cst.AssignTarget(target)], call)], leading_lines=[cst.EmptyLine(indent=False)]
         )
         return [definition, taken]
+
+
+def builds_stateful_layers(context: FileContext) -> bool:
+    """Whether any file of the repository builds layers that draw numbers or keep statistics as they are called."""
+    known: bool | None = context.inference.__dict__.get("_builds_stateful_layers")
+    if known is None:
+        ops = (op for file in context.inference.files.values() for op in file.bound.values())
+        names = {op.op.name for op in ops if isinstance(op, BoundOp) and op.op.is_layer}
+        known = any(part in name for name in names for part in ("dropout", "batch_norm", "instance_norm"))
+        context.inference.__dict__["_builds_stateful_layers"] = known
+    return known
 
 
 def read_take(node: cst.Call | cst.Subscript, context: FileContext) -> tuple[Derivative, Take, int | None] | Refusal | None:

@@ -290,3 +290,42 @@ def h(x: torch.Tensor):
     for name in "fgh":
         expected = theirs[name](torch.from_numpy(draw(4))).numpy()
         np.testing.assert_allclose(ours[name](jnp.asarray(draw(4))), expected, rtol=1e-5)
+
+
+STATEFUL = """
+import torch
+import torch.nn as nn
+
+
+class Critic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(4, 8)
+        self.norm = nn.BatchNorm1d(8)
+        self.drop = nn.Dropout(0.0)
+        self.second = nn.Linear(8, 1)
+
+    def forward(self, x):
+        return self.second(torch.tanh(self.drop(self.norm(self.first(x)))))
+
+
+def penalty(critic: Critic, x: torch.Tensor):
+    x = x.clone().requires_grad_()
+    out = critic(x)
+    slope = torch.autograd.grad(out.sum(), x, create_graph=True)[0]
+    bend = torch.autograd.grad(slope.sum(), x, create_graph=True)[0]
+    return (slope**2).mean() + bend.mean() + out.mean()
+"""
+
+
+def test_modules_with_state() -> None:
+    theirs, (ours, _) = original(STATEFUL), converted(STATEFUL)
+    model, our_model = theirs["Critic"](), ours["Critic"](rngs=nnx.Rngs(0))
+    transfer(model, our_model)
+    x = draw(6, 4)
+    expected = theirs["penalty"](model, torch.from_numpy(x))
+    expected.backward()
+    value, grads = nnx.value_and_grad(lambda net: ours["penalty"](net, jnp.asarray(x)))(our_model)
+    np.testing.assert_allclose(value, expected.item(), rtol=1e-4)
+    np.testing.assert_allclose(grads.first.weight.get_value(), model.first.weight.grad.numpy(), rtol=2e-3, atol=1e-5)
+    np.testing.assert_allclose(our_model.norm.running_mean.get_value(), model.norm.running_mean.numpy(), rtol=1e-4, atol=1e-6)
