@@ -80,7 +80,8 @@ def _close(one: Any, other: Any, exact: Any) -> bool:
     first, second = _array(one), _array(other)
     if first.dtype.kind not in "fc":
         return bool((first == second).all())
-    tolerance = TOLERANCES.get(getattr(one, "dtype", None), TOLERANCE)
+    # NumPy makes half-precision floats of booleans where torch makes single-precision ones.
+    tolerance = max(TOLERANCES.get(getattr(value, "dtype", None), TOLERANCE) for value in (one, other))
     finite = np.isfinite(first)
     scale = np.abs(first[finite]).max(initial=0.0)
     with np.errstate(all="ignore"):

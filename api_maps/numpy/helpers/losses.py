@@ -335,3 +335,20 @@ def triplet_margin_with_distance_loss(
     if swap:
         far = np.minimum(far, distance(positive, negative))
     return reduce_loss(np.maximum(0, margin + distance(anchor, positive) - far), reduction)
+
+
+def linear_cross_entropy(
+    x: np.ndarray,
+    linear_weight: np.ndarray,
+    target: np.ndarray,
+    linear_bias: np.ndarray | None = None,
+    weight: np.ndarray | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+) -> np.ndarray:
+    """`cross_entropy` of the logits of x [N, features] or [features] by linear_weight [C, ..., features]."""
+    logits = np.tensordot(x, linear_weight, axes=(-1, -1))
+    logits = logits if linear_bias is None else logits + linear_bias
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(logits, target, weight, ignored, reduction, label_smoothing)

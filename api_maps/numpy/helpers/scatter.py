@@ -43,7 +43,7 @@ def scatter_add(x, axis: int, index, src) -> np.ndarray:
 
 def extreme_value(dtype, largest: bool):
     """The largest (or smallest) value of a dtype: infinity for floats."""
-    if np.issubdtype(dtype, np.floating):
+    if np.issubdtype(dtype, np.inexact):
         return np.inf if largest else -np.inf
     if dtype == np.bool_:
         return largest
@@ -175,3 +175,34 @@ def put(x, index, source, accumulate: bool = False) -> np.ndarray:
     else:
         flat[np.ravel(index)] = np.ravel(source)
     return flat.reshape(target.shape)
+
+
+def segment_reduce(x, reduce: str, *, lengths=None, offsets=None, axis: int = 0, initial=None) -> np.ndarray:
+    """Runs of entries of `x` along `axis`, each reduced to one.
+
+    `reduce` is 'sum', 'mean', 'max', 'min' or 'prod'. The runs have the given `lengths`, `[*leading, runs]`
+    with the axes of `x` before `axis`, or lie between `offsets`, `[*leading, runs + 1]`. `initial` takes part in
+    every run, and is the value of empty ones.
+    """
+    x = np.asarray(x)
+    axis %= x.ndim
+    lengths = np.diff(offsets, axis=-1) if lengths is None else np.asarray(lengths)
+    ends = np.cumsum(lengths, -1) + (0 if offsets is None else np.asarray(offsets)[..., :1])
+    behind = (1,) * (x.ndim - axis - 1)
+    run = (np.arange(x.shape[axis])[:, None] >= ends[..., None, :]).sum(-1)
+    index = np.broadcast_to(run.reshape(*run.shape, *behind), x.shape)
+    starts = {"sum": 0, "mean": 0, "prod": 1, "max": -np.inf, "min": np.inf}
+    if reduce not in starts:
+        raise ValueError(f"segment_reduce: reduce must be sum, mean, max, min or prod, not {reduce!r}")
+    start = starts[reduce] if initial is None else initial
+    extreme = reduce in ("max", "min")
+    begin = np.full(index.shape[:axis] + lengths.shape[-1:] + index.shape[axis + 1 :], starts[reduce] if extreme else start, x.dtype)  # fmt: skip
+    names = {"mean": "sum", "max": "amax", "min": "amin"}
+    result = scatter_reduce(begin, axis, index, x, names.get(reduce, reduce))
+    if extreme:
+        return np.where(result >= start if reduce == "max" else result <= start, result, start)
+    if reduce == "mean":
+        count = np.broadcast_to(lengths.reshape(*lengths.shape, *behind), result.shape)
+        empty = np.nan if initial is None else initial
+        return np.where(count == 0, empty, result / np.maximum(count, 1))
+    return result

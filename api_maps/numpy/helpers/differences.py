@@ -1,0 +1,60 @@
+"""Finite differences, running integrals and combinations, as torch defines them."""
+
+import itertools
+
+import numpy as np
+
+
+def gradient(x, *, spacing=1, axis=None, edge_order: int = 1) -> tuple[np.ndarray, ...]:
+    """The derivative of the samples `x` along each axis in `axis` (int or sequence; None: all).
+
+    `spacing` is the distance between samples, or one for each axis: a number, or the 1-D coordinates of the samples.
+    Differences are central inside and of order `edge_order` (1 or 2) at both ends.
+    """
+    x = np.asarray(x)
+    axes = range(x.ndim) if axis is None else [axis] if isinstance(axis, int) else axis
+    spacings = spacing if isinstance(spacing, (list, tuple)) else [spacing] * len(axes)
+    return tuple(derivative(x, step, a, edge_order) for a, step in zip(axes, spacings, strict=True))
+
+
+def derivative(x: np.ndarray, spacing, axis: int, edge_order: int) -> np.ndarray:
+    """The derivative of `x` along `axis`, by the three points around each."""
+    x = np.moveaxis(x, axis, -1)
+    if not np.issubdtype(x.dtype, np.inexact):
+        x = x.astype(float)
+    spacing = np.asarray(1 if spacing is None else spacing, x.real.dtype)
+    spacing = np.diff(spacing) if spacing.ndim else np.full(x.shape[-1] - 1, spacing)
+    before, behind = spacing[:-1], spacing[1:]
+    slopes = np.diff(x) / spacing
+    inside = (slopes[..., :-1] * behind + slopes[..., 1:] * before) / (before + behind)
+    first, last = slopes[..., :1], slopes[..., -1:]
+    if edge_order == 2:
+        # The slope of the parabola through three points, at its end.
+        first = first + (first - slopes[..., 1:2]) * (before / (before + behind))[:1]
+        last = last + (last - slopes[..., -2:-1]) * (behind / (before + behind))[-1:]
+    return np.moveaxis(np.concatenate([first, inside, last], axis=-1), -1, axis)
+
+
+def cumulative_trapezoid(y, x=None, *, dx=1, axis: int = -1) -> np.ndarray:
+    """The running integral of `y` along `axis` by the trapezoid rule, one entry shorter than `y`.
+
+    The samples lie at `x`, 1-D or broadcastable to `y`, or at a distance of `dx`.
+    """
+    y = np.asarray(y)
+    if x is not None:
+        x = np.asarray(x)
+        if x.ndim == 1:
+            x = x.reshape([-1 if a == axis % y.ndim else 1 for a in range(y.ndim)])
+        dx = np.diff(x, axis=axis)
+    y = np.moveaxis(y, axis, -1)
+    heights = np.moveaxis(y[..., 1:] + y[..., :-1], -1, axis)
+    return np.cumsum(heights * dx / 2, axis)
+
+
+def combinations(x, r: int = 2, with_replacement: bool = False) -> np.ndarray:
+    """Every choice of `r` entries of the 1-D `x` in order, `[choices, r]`."""
+    x = np.asarray(x)
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    if r == 0:
+        return np.zeros(0, x.dtype)
+    return x[np.array(list(choose(range(x.size), r)), int).reshape(-1, r)]
