@@ -219,5 +219,15 @@ _SPECIAL = {
         (("mean", "1"), ("std", "2")), "ARRAYS.exp({mean} + {std} * {u})", random="random_normal_like"
     ),
     "exponential": _Special((("lambd", "1"),), "-ARRAYS.log1p(-{u}) / {lambd}", random="random_uniform_like"),
+    "cauchy": _Special(
+        (("median", "0"), ("sigma", "1")),
+        "{median} + {sigma} * ARRAYS.tan(ARRAYS.pi * ({u} - 0.5))",
+        random="random_uniform_like",
+    ),
+    "geometric": _Special(
+        (("p", None),),
+        "(ARRAYS.floor(ARRAYS.log1p(-{u}) / ARRAYS.log1p(-{p})) + 1).astype({x}.dtype)",
+        random="random_uniform_like",
+    ),
     "bernoulli": _Special((("p", "0.5"),), "({u} < {p}).astype({x}.dtype)", random="random_uniform_like"),
 }

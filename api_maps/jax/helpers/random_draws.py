@@ -5,8 +5,9 @@ import jax.numpy as jnp
 
 
 def uniform_like(key: jax.Array, x, dtype=None) -> jax.Array:
-    """Uniform draws from [0, 1) of the shape, and unless given the dtype, of `x`."""
-    return jax.random.uniform(key, jnp.shape(x), dtype or jnp.result_type(x))
+    """Uniform draws from [0, 1) of the shape, and unless given or not one of floats, the dtype of `x`."""
+    dtype = dtype or jnp.result_type(x)
+    return jax.random.uniform(key, jnp.shape(x), dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32)
 
 
 def normal_like(key: jax.Array, x, dtype=None) -> jax.Array:
