@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import libcst as cst
 
+from .liveness import target_names
 from .nodes import walk
 
 #: Attributes read rather than called that only arrays of any framework have.
@@ -46,14 +47,16 @@ class ArrayEvidence:
         self.keywords = keywords
         self.module_calls = module_calls
 
-    def parameters(
+    def names(
         self,
         function: cst.FunctionDef,
         array_function: Callable[[cst.BaseExpression], bool],
         framework_of: Callable[[str], str | None],
         imported: frozenset[str],
     ) -> dict[str, bool]:
-        """Parameter name → True (an array), False (certainly something else); others are absent.
+        """Name → True (an array), False (certainly something else); others are absent.
+
+        The names are the parameters, and those that every assignment binds to what a call gives.
 
         framework_of: the array framework that a global name of the file belongs to; `own` for the source framework.
         imported: the array frameworks that the file imports, likewise.
@@ -61,7 +64,7 @@ class ArrayEvidence:
         body = list(walk(function.body))
         mentioned = {framework_of(node.value) for node in body if type(node) is cst.Name} - {None}
         shared = self.shared_attributes if (mentioned or imported) == {"own"} else frozenset()
-        names = {p.name.value for p in all_parameters(function.params)}
+        names = {p.name.value for p in all_parameters(function.params)} | _bound_to_calls(body)
         found: dict[str, bool] = {}
 
         def note(expression: cst.CSTNode, value: bool) -> None:
@@ -103,6 +106,27 @@ class ArrayEvidence:
         if name in self.unique_calls or name in shared:
             return True
         return any(argument.keyword is not None and argument.keyword.value in self.keywords for argument in call.args)
+
+
+def _bound_to_calls(body: list[cst.CSTNode]) -> set[str]:
+    """The names that are only ever bound to the results of calls, alone or several at a time."""
+    called: set[str] = set()
+    other: set[str] = set()
+    for node in body:
+        match node:
+            case cst.Assign(targets=[cst.AssignTarget(target=target)], value=value):
+                (called if isinstance(value, cst.Call) else other).update(target_names(target))
+            case cst.Assign(targets=targets):
+                other.update(name for each in targets for name in target_names(each.target))
+            case cst.AugAssign(target=target) | cst.AnnAssign(target=target) | cst.For(target=target):
+                other.update(target_names(target))
+            case cst.NamedExpr(target=target) | cst.CompFor(target=target):
+                other.update(target_names(target))
+            case cst.AsName(name=name):
+                other.update(target_names(name))
+            case _:
+                pass
+    return called - other
 
 
 def all_parameters(parameters: cst.Parameters) -> Iterator[cst.Param]:

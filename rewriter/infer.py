@@ -6,6 +6,7 @@ the argument types of every call seen in the first, and its types are final.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass, field, replace
 
@@ -381,6 +382,7 @@ class Inference:
         for decorator in node.decorators:
             walker.evaluate(decorator.decorator)
         self._bind_parameters(walker, node, definition)
+        walker.evident = functools.partial(self._evident, scope, node)
         walker.walk(node.body)
         if node.returns is not None:
             declared = self.annotated(scope, node.returns.annotation)
@@ -440,14 +442,7 @@ class Inference:
         given = self._given_by_decorator(node, name, scope)
         if given != UNKNOWN:
             return given
-        if node not in self._evidence_cache:
-            self._evidence_cache[node] = self.evidence.parameters(
-                node,
-                lambda function: self._is_array_function(scope, function),
-                lambda name: self._framework_of(scope, name),
-                self._imported_frameworks(scope),
-            )
-        evident = self._evidence_cache[node].get(name)
+        evident = self._evident(scope, node).get(name)
         if evident:
             return ARRAY
         seen = self._seen_argument(definition, parameter)
@@ -458,6 +453,17 @@ class Inference:
         if self.is_forward(definition) and evident is None and parameter.annotation is None:
             return ARRAY
         return self.framework.conventional(name)
+
+    def _evident(self, scope: FileScope, node: cst.FunctionDef) -> dict[str, bool]:
+        """What the body of a function says of its names."""
+        if node not in self._evidence_cache:
+            self._evidence_cache[node] = self.evidence.names(
+                node,
+                lambda function: self._is_array_function(scope, function),
+                lambda name: self._framework_of(scope, name),
+                self._imported_frameworks(scope),
+            )
+        return self._evidence_cache[node]
 
     def _evident_modules(self, node: cst.FunctionDef) -> frozenset[str]:
         if node not in self._evident_modules_cache:

@@ -9,6 +9,7 @@ import libcst as cst
 
 from .infer_expressions import Environment, ExpressionEvaluator
 from .lattice import (
+    ARRAY,
     BOOL,
     FLOAT,
     INT,
@@ -54,6 +55,8 @@ class StatementWalker(ExpressionEvaluator):
         self.returns: list[Type] = []
         self.reachable = True
         self.observer: StatementSummaries = self.summaries  # type: ignore[assignment]
+        #: What the function's body says of its names.
+        self.evident: Callable[[], dict[str, bool]] = dict
 
     def walk(self, body: cst.BaseSuite | cst.Module) -> None:
         """Walk a block, statement by statement."""
@@ -94,6 +97,20 @@ class StatementWalker(ExpressionEvaluator):
             self.assign(target.target, value)
             if isinstance(target.target, cst.Tuple) and isinstance(node.value, cst.Tuple):
                 self._assign_spread(target.target, node.value)
+            if isinstance(node.value, cst.Call) and self._may_be_module(node.value.func):
+                self._bind_evident(target.target)
+
+    def _may_be_module(self, callee: cst.BaseExpression) -> bool:
+        """Whether what is called is a module, or something of the program's own that is not known."""
+        found = self.types.get(callee, UNKNOWN)
+        return found == UNKNOWN or isinstance(found, Instance)
+
+    def _bind_evident(self, target: cst.BaseExpression) -> None:
+        """Names that got a value of unknown type and are then used as only arrays can be."""
+        for name in (target, *(element.value for element in getattr(target, "elements", ()))):
+            if isinstance(name, cst.Name) and self.environment.get(name.value, UNKNOWN) == UNKNOWN:
+                if self.evident().get(name.value):
+                    self.bind(name, ARRAY)
 
     def _assign_spread(self, target: cst.Tuple, value: cst.Tuple) -> None:
         """The names in front of and behind what a star gives, in `b, n, dtype = *x.shape[:2], x.dtype`."""

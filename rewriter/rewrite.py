@@ -263,6 +263,10 @@ class Rewriter:
         bound = read_call(self.context.tables, self.context.source.name, path, node, self.context.type_of)
         if not isinstance(bound, BoundOp):
             return False
+        target = self.context.target
+        same = read_call(self.context.tables, target.name, f"{target.array_class}.{name}", node, self.context.type_of)
+        if isinstance(same, BoundOp) and (same.op, same.arguments) == (bound.op, bound.arguments):
+            return False
         state = self.context.snapshot()
         written = self.writer.write(bound)
         if isinstance(written, Refusal) or not written.deep_equals(self.children(node)):
