@@ -205,7 +205,9 @@ class TorchAdapter(Adapter):
     ) -> tuple[dict[str, np.ndarray], list[np.ndarray]] | None:
         """None where no output depends on a parameter or input by differentiable operations."""
         leaves = [array.detach().clone().requires_grad_() for array in arrays]
-        parameters = {} if module is None else {n: p for n, p in module.named_parameters() if p.requires_grad}
+        # a tied parameter under every name, so that a tie that the other side lost is seen
+        named = () if module is None else module.named_parameters(remove_duplicate=False)
+        parameters = {name: parameter for name, parameter in named if parameter.requires_grad}
         # a clone, since a program may change its input in place and a leaf forbids that
         outputs = program(module, [leaf.clone() for leaf in leaves])
         if not any(out.requires_grad for out in outputs):
