@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import UNKNOWN, Array, Instance, Method, Reference, Sequence, Type
+from ..rewriter.lattice import UNKNOWN, Array, Either, Instance, Method, Reference, Sequence, Type
 from ..rewriter.lattice import Mapping as MappingType
 from ..rewriter.names import dotted
 from ..rewriter.nodes import children, walk
@@ -113,6 +113,8 @@ class OptimizerModels:
             return self.holds_parameters(value.item if isinstance(value, Sequence) else value.value, _seen)
         if isinstance(value, Array):
             return value.storage == "parameter"
+        if isinstance(value, Either):
+            return any(self.holds_parameters(option, _seen) for option in value.options)
         if not isinstance(value, Instance) or value.path in _seen or not self.inference.is_module(value):
             return False
         if self.inference.class_definition(value.path) is None:
