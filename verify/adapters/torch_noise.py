@@ -29,7 +29,7 @@ def _make(array: np.ndarray, options: dict[str, Any], default: torch.dtype) -> t
 
 def noise_replacements(stream: NoiseStream) -> list[tuple[Any, str, Any]]:
     """`(owner, name, function)` for every function and method that draws."""
-    return [*_creation(stream), *_methods(stream), *_dropout(stream), *_shuffling(stream)]
+    return [*_creation(stream), *_methods(stream), *_dropout(stream), *_recurrent_dropout(), *_shuffling(stream)]
 
 
 def _shuffling(stream: NoiseStream) -> list[tuple[Any, str, Any]]:
@@ -167,3 +167,35 @@ def _dropout(stream: NoiseStream) -> list[tuple[Any, str, Any]]:
         (functional, "dropout2d", channels(2)),
         (functional, "dropout3d", channels(5)),
     ]
+
+
+def _recurrent_dropout() -> list[tuple[Any, str, Any]]:
+    """Between the layers of a recurrent network torch drops out in its own kernels: here one layer runs at a time."""
+
+    def by_layer(run: Callable[..., Any]) -> Callable[..., Any]:
+        def function(*arguments: Any) -> Any:
+            # Packed sequences come as (data, lengths, states, weights, ...); their dropout stays torch's own.
+            if len(arguments) != 9 or not isinstance(arguments[3], bool):
+                return run(*arguments)
+            x, states, weights, biases, layers, dropout, training, bidirectional, batch_first = arguments
+            if not (training and dropout and layers > 1):
+                return run(*arguments)
+            directions = 2 if bidirectional else 1
+            several = isinstance(states, (list, tuple))
+            ends: list[tuple[torch.Tensor, ...]] = []
+            x = x.transpose(0, 1) if batch_first else x
+            count = len(weights) // layers
+            for layer in range(layers):
+                part = slice(layer * directions, (layer + 1) * directions)
+                start = tuple(state[part] for state in states) if several else states[part]
+                own = weights[layer * count : (layer + 1) * count]
+                x, *end = run(x, start, own, biases, 1, 0.0, training, bidirectional, False)
+                ends.append(tuple(end))
+                x = functional.dropout(x, dropout, True) if layer + 1 < layers else x
+            x = x.transpose(0, 1) if batch_first else x
+            return (x, *(torch.cat(each) for each in zip(*ends, strict=True)))
+
+        return function
+
+    names = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+    return [(torch._VF, name, by_layer(getattr(torch._VF, name))) for name in names]

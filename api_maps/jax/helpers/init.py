@@ -128,9 +128,11 @@ def orthogonal_(tensor: nnx.Variable, gain: float = 1.0, *, key: jax.Array) -> n
     """A random (semi-)orthogonal matrix [rows, everything else] times gain (Saxe et al. 2013)."""
     if len(tensor.shape) < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
-    flat = (tensor.shape[0], math.prod(tensor.shape[1:]))
-    value = gain * jax.nn.initializers.orthogonal()(key, flat, jnp.float32)
-    return filled(tensor, value.reshape(tensor.shape))
+    rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
+    normal = jax.random.normal(key, (rows, columns))
+    q, r = jnp.linalg.qr(normal if rows >= columns else normal.T)
+    q = q * jnp.sign(jnp.diagonal(r))  # uniform over all orthogonal matrices (Mezzadri 2007)
+    return filled(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
 
 
 def sparse_(tensor: nnx.Variable, sparsity: float, std: float = 0.01, *, key: jax.Array) -> nnx.Variable:
