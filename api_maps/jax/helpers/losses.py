@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -84,17 +85,34 @@ def smooth_l1_loss(
     return reduce_loss(jnp.where(error < beta, 0.5 * error**2 / beta, error - 0.5 * beta), reduction)
 
 
+def clamped_cross_entropy(p: jax.Array, y: jax.Array) -> jax.Array:
+    """-y log p - (1 - y) log(1 - p), element by element, with logarithms held above -100."""
+
+    @jax.custom_jvp
+    def function(p: jax.Array, y: jax.Array) -> jax.Array:
+        return (y - 1) * jnp.maximum(jnp.log1p(-p), -100) - y * jnp.maximum(jnp.log(p), -100)
+
+    function.defjvp(clamped_cross_entropy_jvp, symbolic_zeros=True)
+    return function(p, y)
+
+
+def clamped_cross_entropy_jvp(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+    """Torch's derivatives: finite in p also where the logarithm is clamped, and not clamped in y."""
+    (p, y), (dp, dy) = primals, tangents
+    change = jnp.zeros(jnp.broadcast_shapes(p.shape, y.shape), jnp.result_type(p, y))
+    if not isinstance(dp, jax.custom_derivatives.SymbolicZero):
+        change = change + (p - y) / jnp.maximum(p * (1 - p), 1e-12) * dp
+    if not isinstance(dy, jax.custom_derivatives.SymbolicZero):
+        change = change + (jnp.log1p(-p) - jnp.log(p)) * dy
+    return clamped_cross_entropy(p, y), change
+
+
 def binary_cross_entropy(
     input: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean"
 ) -> jax.Array:
     """Cross entropy of probabilities; the logarithms are held above -100, and gradients stay finite."""
-    # Torch's gradient is (p - y) / max(p (1 - p), 1e-12), also where the logarithm is clamped.
     p, y = jnp.asarray(input), jnp.asarray(target)
-    fixed = jax.lax.stop_gradient(p)
-    slope = (fixed - y) / jnp.maximum(fixed * (1 - fixed), 1e-12)
-    log_p, log_rest = jnp.maximum(jnp.log(fixed), -100), jnp.maximum(jnp.log1p(-fixed), -100)
-    value = (y - 1) * log_rest - y * log_p
-    loss = value + jax.lax.stop_gradient(slope) * (p - fixed)
+    loss = clamped_cross_entropy(p, y.astype(p.dtype))
     return reduce_loss(loss if weight is None else loss * weight, reduction)
 
 
