@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import sys
 import threading
 import types
@@ -34,7 +35,7 @@ class Recorder:
 
     def __init__(self, adapter: Adapter, modules: dict[str, str], store: ArrayStore):
         self.adapter = adapter
-        self.names = {file: name for name, file in modules.items()}
+        self.names = {os.path.realpath(file): name for name, file in modules.items()}
         self.store = store
         self.cases: list[Json] = []
         self.refused: dict[str, str] = {}
@@ -79,13 +80,17 @@ class Recorder:
             return None
         if name.endswith(".__init__"):
             return "init"
-        module = self.names.get(code.co_filename)
+        module = self._module(code)
         last = name.rpartition(".")[2]
         if module is None or is_test(module):
             return None
         if "." not in name:
             return None if last.startswith("_") or last in _SKIPPED_FUNCTIONS else "function"
         return "method" if not last.startswith("_") or last == self.adapter.forward_name else None
+
+    def _module(self, code: types.CodeType) -> str | None:
+        """The module of a code object; tests that put `tests/..` on the path import from a file of that name."""
+        return self.names.get(os.path.realpath(code.co_filename))
 
     def _look(self, kind: str, frame: types.FrameType) -> None:
         args, kwargs = _arguments(frame)
@@ -97,7 +102,7 @@ class Recorder:
             if args and self.adapter.is_module(args[0]):
                 self._method_call(args[0], frame.f_code.co_name, args[1:], kwargs)
         else:
-            module = self.names[frame.f_code.co_filename]
+            module = self._module(frame.f_code)
             case = {"kind": "function", "module": module, "qualname": frame.f_code.co_name, "method": None}
             self._record(case, f"{module}:{frame.f_code.co_name}", None, args, kwargs)
 
