@@ -14,6 +14,7 @@ from typing import Any
 from .comparison import Comparison, StageResult, ordered
 from .inputs_object import write_inputs
 from .locating import first_diverging
+from .measure import JITTER
 from .process import Ended, Side, run_worker
 from .results import Measured, Runs, merged, results_of_case
 from .sources import CodeBase, choose_frameworks, is_test, locate, working_copy
@@ -165,7 +166,14 @@ class _Run:
     # --- forward, gradients, training -----------------------------------------------------------------------
 
     def _evaluate(
-        self, side: Side, name: str, indices: list[int], weights: Path | None, double: bool, trace: bool = False
+        self,
+        side: Side,
+        name: str,
+        indices: list[int],
+        weights: Path | None,
+        double: bool,
+        trace: bool = False,
+        jitter: float = 0.0,
     ) -> tuple[Path, dict[int, str]]:
         """Run cases on one side. A crash costs the case it happened in; the rest goes on in a new process."""
         out, crashes, left = self.folder / name, dict[int, str](), list(indices)
@@ -185,6 +193,7 @@ class _Run:
                 foreign=PACKAGES.get(self.original.framework, ()),
                 seconds=SECONDS_PER_STAGE,
                 trace=trace,
+                jitter=jitter,
             )
             left = [index for index in left if not (out / f"{index}.json").exists()]
             if left and ended.problem:
@@ -213,8 +222,17 @@ class _Run:
             assert measured[0] is not None
             runs = Runs(measured[0], measured[1], measured[2], measured[3])
             crash = ours.result()[1].get(index, "")
-            found += [(index, result) for result in results_of_case(cases[index], runs, crash)]
+            found += [(index, result) for result in self._of_case(cases[index], index, runs, crash)]
         return merged(results + self._located(found, first))
+
+    def _of_case(self, case: Json, index: int, runs: Runs, crash: str) -> list[StageResult]:
+        """The results of one case. Training that only ran in single precision is run again, slightly disturbed."""
+        results = results_of_case(case, runs, crash)
+        apart = [r for r in results if r.name == "training" and r.status == "failed" and r.largest_error is not None]
+        if not apart or not runs.lacks_double("call"):
+            return results
+        folder, _ = self._evaluate(self.original, f"disturbed-{index}", [index], None, double=False, jitter=JITTER)
+        return results_of_case(case, replace(runs, disturbed=Measured.load(folder, index)), crash)
 
     def _located(self, found: list[tuple[int, StageResult]], weights: Path) -> list[StageResult]:
         """Name the first diverging submodule of the forward stages that failed by their numbers."""

@@ -27,6 +27,8 @@ TOLERANCES = {
 ROUNDING_FACTOR = 4.0
 # What rounding to single precision changes at most, relative to the number.
 SINGLE_ROUNDING = 2.0**-23
+# The relative disturbance of drawn numbers that stands for the rounding of sums in another order.
+JITTER = 1e-6
 # An array much smaller than the others of its result is compared on this fraction of their scale.
 SMALLEST_SCALE = 1e-3
 
@@ -149,13 +151,17 @@ def judge(
     converted: Mapping[str, Leaf],
     original_double: Mapping[str, Leaf] | None,
     converted_double: Mapping[str, Leaf] | None,
+    disturbed: Mapping[str, Leaf] | None = None,
 ) -> Verdict:
-    """Compare one result, leaf by leaf; the verdict is that of the worst leaf."""
+    """Compare one result, leaf by leaf; the verdict is that of the worst leaf.
+
+    disturbed: the original with numbers some roundings away, where there is no run in double precision.
+    """
     if set(original) != set(converted):
         missing, more = sorted(set(original) - set(converted)), sorted(set(converted) - set(original))
         parts = [f"missing: {', '.join(missing[:5])}"] * bool(missing) + [f"new: {', '.join(more[:5])}"] * bool(more)
         return Verdict(False, math.inf, TOLERANCES["single"][stage], reason="other results; " + "; ".join(parts))
-    noise = _noise(original, original_double)
+    noise = _noise(original, original_double if original_double is not None else disturbed)
     if stage == "training" and converted_double is not None:
         noise = _amplified(noise, _noise(converted, converted_double))
     single = _worst(stage, original, converted, noise, "single")

@@ -15,10 +15,14 @@ import numpy as np
 
 
 class NoiseStream:
-    """Draws in double precision; `log` lists what was drawn, for the remark that two sides drew differently."""
+    """Draws in double precision; `log` lists what was drawn, for the remark that two sides drew differently.
 
-    def __init__(self, seed: int = 0):
-        self.seed = seed
+    jitter: the relative size of a further disturbance of every real number drawn, which shows how a program amplifies
+    rounding.
+    """
+
+    def __init__(self, seed: int = 0, jitter: float = 0.0):
+        self.seed, self.jitter = seed, jitter
         self.counts: Counter[tuple[str, tuple[int, ...]]] = Counter()
 
     def restart(self) -> None:
@@ -39,11 +43,17 @@ class NoiseStream:
         """Numbers in [0, 1)."""
         # 24 bits, so that rounding to single precision never gives 1
         bits = self._generator("uniform", shape).integers(0, 2**24, tuple(shape))
-        return np.asarray((bits + 0.5) / 2**24)
+        return np.minimum(self._disturbed(np.asarray((bits + 0.5) / 2**24)), 1 - 2**-25)
 
     def normal(self, shape: Sequence[int]) -> np.ndarray:
         """Standard normal numbers."""
-        return np.asarray(self._generator("normal", shape).standard_normal(tuple(shape)))
+        return self._disturbed(np.asarray(self._generator("normal", shape).standard_normal(tuple(shape))))
+
+    def _disturbed(self, drawn: np.ndarray) -> np.ndarray:
+        if not self.jitter:
+            return drawn
+        signs = np.random.default_rng([self.seed + 1, sum(self.counts.values())]).choice((-1.0, 1.0), drawn.shape)
+        return np.asarray(drawn * (1 + self.jitter * signs))
 
     def exponential(self, shape: Sequence[int]) -> np.ndarray:
         """Exponentially distributed numbers of rate 1."""

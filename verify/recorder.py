@@ -136,7 +136,7 @@ class Recorder:
         if self._calls[subject] > CALLS_LOOKED_AT or len(seen) >= CASES_PER_SUBJECT:
             return
         trial = ArrayStore()
-        encode = Encoder(self.adapter, trial, self._construction)
+        encode = Encoder(self.adapter, trial, self._construction, keeps_numpy=True)
         try:
             if owner is not None:
                 case["construct"] = encode(owner)

@@ -39,18 +39,24 @@ class Measured:
 
 @dataclass(frozen=True)
 class Runs:
-    """The four runs of one case."""
+    """The four runs of one case. disturbed: a fifth, the original once more with numbers some roundings away."""
 
     original: Measured
     converted: Measured | None
     original_double: Measured | None
     converted_double: Measured | None
+    disturbed: Measured | None = None
+
+    def lacks_double(self, stage: str) -> bool:
+        """Whether the original does not run in double precision."""
+        double = self.original_double
+        return stage in self.original.stages and (double is None or "error" in double.stages.get(stage, {"error": ""}))
 
     def judge(
         self, name: Stage, stage: str, key: str, only: Callable[[str], bool] = lambda path: True
     ) -> Verdict | None:
         """Compare one result; None where the original has none. Both double runs must have it to count."""
-        runs = (self.original, self.converted, self.original_double, self.converted_double)
+        runs = (self.original, self.converted, self.original_double, self.converted_double, self.disturbed)
         parts = [None if run is None else run.part(stage, key) for run in runs]
         if parts[0] is None or parts[1] is None:
             return None
@@ -59,7 +65,7 @@ class Runs:
             both = set(parts[0]) & set(parts[1])
             parts = [None if part is None else {p: leaf for p, leaf in part.items() if p in both} for part in parts]
         kept = [None if part is None else {p: leaf for p, leaf in part.items() if only(p)} for part in parts]
-        return judge(name, kept[0] or {}, kept[1] or {}, kept[2], kept[3])
+        return judge(name, kept[0] or {}, kept[1] or {}, kept[2], kept[3], kept[4])
 
 
 def results_of_case(case: Json, runs: Runs, crash: str) -> list[StageResult]:

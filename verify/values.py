@@ -83,6 +83,7 @@ class Encoder:
 
     construction: gives (arguments, keyword arguments) an object was made with, or None when not known.
     results: encode for comparison: what cannot be carried becomes `opaque` instead of an error.
+    keeps_numpy: NumPy's arrays stay so on both sides, and can be written to; else they are the frameworks' arrays.
     weights: for results, the weights of a module that stands in one, or None when they are not known.
     """
 
@@ -90,6 +91,7 @@ class Encoder:
     store: ArrayStore
     construction: Callable[[Any], tuple[tuple[Any, ...], dict[str, Any]] | None] = lambda value: None
     results: bool = False
+    keeps_numpy: bool = False
     weights: Callable[[Any], dict[str, np.ndarray] | None] = lambda value: None
 
     def __call__(self, value: Any) -> Json:
@@ -117,7 +119,7 @@ class Encoder:
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else {"$": "float", "value": repr(float(value))}
         if isinstance(value, (np.ndarray, np.generic)):
-            return self._array(np.asarray(value))
+            return self._array(np.asarray(value)) | ({"numpy": True} if self.keeps_numpy else {})
         return None
 
     def _array(self, array: np.ndarray) -> Json:
@@ -254,7 +256,8 @@ class Decoder:
         return float(encoded["value"])
 
     def _array(self, encoded: Json) -> Any:
-        return self.array(self.store.arrays[encoded["key"]], encoded.get("dtype"))
+        array = self.store.arrays[encoded["key"]]
+        return np.array(array)[()] if encoded.get("numpy") else self.array(array, encoded.get("dtype"))
 
     def _dtype(self, encoded: Json) -> Any:
         return self.dtype(encoded["name"])

@@ -75,7 +75,7 @@ def _evaluate(job: Json, adapter: Any, out: Path) -> None:
         given, rate, trains = _given(job, index)
         # the long stage once for each subject: for its first case that trains
         cases[index]["train"] = trains and (given is not None or cases[index]["subject"] not in trained)
-        stream = NoiseStream()
+        stream = NoiseStream(jitter=job["jitter"])
         weights = Weights(adapter, given)
         case = Case(cases[index], adapter, store, weights, find, stream)
         measured = measure(case, list(job["known"].values()), job["seconds"], rate, job["trace"])
