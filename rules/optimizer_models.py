@@ -108,7 +108,7 @@ class OptimizerModels:
         return None
 
     def holds_parameters(self, value: Type, _seen: frozenset[str] = frozenset()) -> bool:
-        """Whether a module may have parameters; an attribute of unknown type is taken to have none."""
+        """Whether a module may have parameters or another state; an attribute of unknown type is taken to have none."""
         if isinstance(value, (Sequence, MappingType)):
             return self.holds_parameters(value.item if isinstance(value, Sequence) else value.value, _seen)
         if isinstance(value, Array):
@@ -118,7 +118,10 @@ class OptimizerModels:
         if not isinstance(value, Instance) or value.path in _seen or not self.inference.is_module(value):
             return False
         if self.inference.class_definition(value.path) is None:
-            rows = self.inference.framework.framework.by_path.get(value.path)
+            framework = self.inference.framework.framework
+            if value.path.rpartition(".")[2] in framework.fact("stateful_layers", default=()):
+                return True
+            rows = framework.by_path.get(value.path)
             # A loss's class weights are a buffer.
             return not value.path.endswith("Loss") and (not rows or bool(rows[0].weights))
         found = [

@@ -523,3 +523,40 @@ def train(model: Net, optimizer, xs, ys):
     )
     report = ivy_convert.convert_source(code, source="torch", target="jax").report
     assert any("loss scaling" in site.reason for site in report.unsupported)
+
+
+def test_gan_whose_modules_are_given_or_made_here() -> None:
+    """Each loss passes through both modules, whose batch statistics it changes."""
+    code = HEAD + """
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+
+    def forward(self, z):
+        return self.net(z)
+
+
+def train(model=None, critic=None, xs=(), ys=()):
+    model = Generator() if model is None else model
+    critic = Critic() if critic is None else critic
+    first = torch.optim.SGD(model.parameters(), lr=0.05)
+    second = torch.optim.SGD(critic.parameters(), lr=0.05)
+    losses = []
+    for x, y in zip(xs, ys):
+        second.zero_grad()
+        fake = model(x)
+        critic_loss = critic(fake.detach()).mean() - critic(x[:, :3]).mean()
+        critic_loss.backward()
+        second.step()
+        first.zero_grad()
+        loss = -critic(model(x)).mean()
+        loss.backward()
+        first.step()
+        losses.append(loss.item())
+    return losses
+"""
+    result = ivy_convert.convert_source(code, source="torch", target="jax", filename="x.py")
+    assert not result.report.unsupported
+    assert "def critic_loss_fn(critic)" in result.code
+    assert "def loss_fn(model, critic)" in result.code
