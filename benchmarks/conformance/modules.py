@@ -126,6 +126,8 @@ class _Text(Names):
     def text(self, value: Any) -> str:
         if isinstance(value, torch.nn.Module) and "noted_arguments" in vars(value):
             return _call(f"nn.{type(value).__name__}", *vars(value)["noted_arguments"], self)
+        if isinstance(value, torch.nn.LinearCrossEntropyOptions):
+            return f"nn.{value!r}"
         if callable(value) and getattr(torch.nn.functional, getattr(value, "__name__", ""), None) is value:
             return f"nn.functional.{value.__name__}"
         return super().text(value)
@@ -238,7 +240,9 @@ def _judge(case: Case, converted: Converted) -> tuple[str, str]:
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.detach().clone()
+    tensor = tensor.detach().clone()
+    # Some entries mix double precision into samples of single precision, which torch refuses.
+    return tensor.float() if tensor.dtype == torch.float64 else tensor
 
 
 def _dry_run(module: torch.nn.Module, case: Case) -> None:

@@ -26,11 +26,17 @@ def additive_mask(mask: jax.Array | None, dtype: jnp.dtype) -> jax.Array | None:
     return jnp.where(mask, -jnp.inf, 0).astype(dtype) if mask.dtype == bool else mask.astype(dtype)
 
 
+def with_position(x: jax.Array, last: jax.Array) -> jax.Array:
+    """x [N, length, E] with `last` [1, 1, E] behind each sequence."""
+    return jnp.concatenate([x, jnp.broadcast_to(last, (x.shape[0], 1, x.shape[-1]))], axis=1)
+
+
 class MultiheadAttention(nnx.Module):
     """Attention with projections: query [L, N, E], key [S, N, kdim], value [S, N, vdim] to [L, N, E].
 
     With batch_first N is the first axis; N may be absent. Weights are torch's: in_proj_weight [3E, E], or
-    q_proj_weight, k_proj_weight and v_proj_weight where kdim or vdim differ from E; in_proj_bias; out_proj.
+    q_proj_weight, k_proj_weight and v_proj_weight where kdim or vdim differ from E; in_proj_bias; out_proj; bias_k and
+    bias_v [1, 1, E], a learned key and value behind the given ones. `add_zero_attn` adds zeros behind these.
     """
 
     def __init__(
@@ -39,6 +45,8 @@ class MultiheadAttention(nnx.Module):
         num_heads: int,
         dropout: float = 0.0,
         bias: bool = True,
+        add_bias_kv: bool = False,
+        add_zero_attn: bool = False,
         kdim: int | None = None,
         vdim: int | None = None,
         batch_first: bool = False,
@@ -54,6 +62,7 @@ class MultiheadAttention(nnx.Module):
         self.kdim = embed_dim if kdim is None else kdim
         self.vdim = embed_dim if vdim is None else vdim
         self.batch_first = batch_first
+        self.add_zero_attn = add_zero_attn
         self.deterministic = False
         self.rngs = rngs.dropout.fork()
         if self.kdim == self.vdim == embed_dim:
@@ -69,6 +78,11 @@ class MultiheadAttention(nnx.Module):
         self.out_proj = Linear(embed_dim, embed_dim, bias=bias, rngs=rngs)
         if bias:
             self.out_proj.bias[...] = jnp.zeros(embed_dim, jnp.float32)
+        self.bias_k = self.bias_v = nnx.data(None)
+        if add_bias_kv:
+            for name in ("bias_k", "bias_v"):
+                drawn = jax.random.normal(rngs.params(), (1, 1, embed_dim)) / math.sqrt(embed_dim)
+                setattr(self, name, nnx.Param(drawn))
 
     def project(self, inputs: tuple[jax.Array, jax.Array, jax.Array]) -> list[jax.Array]:
         """Query, key and value [N, length, ...] projected and split into heads [N, heads, length, head_dim]."""
@@ -81,6 +95,11 @@ class MultiheadAttention(nnx.Module):
         if self.in_proj_bias is not None:
             biases = jnp.split(self.in_proj_bias[...], 3)
             projected = [x + bias for x, bias in zip(projected, biases, strict=True)]
+        if self.bias_k is not None:
+            extra = (self.bias_k[...], self.bias_v[...])
+            projected[1:] = [with_position(x, one) for x, one in zip(projected[1:], extra, strict=True)]
+        if self.add_zero_attn:
+            projected[1:] = [with_position(x, jnp.zeros((1, 1, self.embed_dim), x.dtype)) for x in projected[1:]]
         heads = [x.reshape(*x.shape[:2], self.num_heads, self.head_dim) for x in projected]
         return [jnp.swapaxes(x, 1, 2) for x in heads]
 
@@ -89,6 +108,12 @@ class MultiheadAttention(nnx.Module):
     ) -> jax.Array | None:
         """Both masks as one float array that broadcasts to [N, heads, L, S], or None."""
         mask, padding = additive_mask(attn_mask, dtype), additive_mask(key_padding_mask, dtype)
+        added = int(self.bias_k is not None) + int(self.add_zero_attn)
+        if added:
+            # The keys that the layer adds are never blocked.
+            mask, padding = (
+                m if m is None else jnp.pad(m, [(0, 0)] * (m.ndim - 1) + [(0, added)]) for m in (mask, padding)
+            )
         if mask is not None and mask.ndim == 3:
             mask = mask.reshape(batch, self.num_heads, *mask.shape[1:])
         if padding is None:

@@ -187,6 +187,7 @@ class BatchNormBase(nnx.Module):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        bias: bool = True,
         *,
         rngs: nnx.Rngs | None = None,
     ):
@@ -197,7 +198,8 @@ class BatchNormBase(nnx.Module):
         self.track_running_stats = track_running_stats
         self.use_running_average = False
         self.weight = nnx.Param(jnp.ones(num_features, jnp.float32)) if affine else nnx.data(None)
-        self.bias = nnx.Param(jnp.zeros(num_features, jnp.float32)) if affine else nnx.data(None)
+        shifted = affine and bias
+        self.bias = nnx.Param(jnp.zeros(num_features, jnp.float32)) if shifted else nnx.data(None)
         if track_running_stats:
             self.running_mean = nnx.BatchStat(jnp.zeros(num_features, jnp.float32))
             self.running_var = nnx.BatchStat(jnp.ones(num_features, jnp.float32))
@@ -260,10 +262,11 @@ class InstanceNormLayer(BatchNormBase):
         momentum: float = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
+        bias: bool = True,
         *,
         rngs: nnx.Rngs | None = None,
     ):
-        super().__init__(num_features, eps, momentum, affine, track_running_stats)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         self.check_rank(x)
@@ -354,6 +357,7 @@ class GroupNorm(nnx.Module):
         num_channels: int,
         eps: float = 1e-5,
         affine: bool = True,
+        bias: bool = True,
         *,
         rngs: nnx.Rngs | None = None,
     ):
@@ -364,7 +368,8 @@ class GroupNorm(nnx.Module):
         self.eps = eps
         self.affine = affine
         self.weight = nnx.Param(jnp.ones(num_channels, jnp.float32)) if affine else nnx.data(None)
-        self.bias = nnx.Param(jnp.zeros(num_channels, jnp.float32)) if affine else nnx.data(None)
+        shifted = affine and bias
+        self.bias = nnx.Param(jnp.zeros(num_channels, jnp.float32)) if shifted else nnx.data(None)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)

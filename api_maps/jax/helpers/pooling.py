@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -200,3 +201,22 @@ def adaptive_max_pool(
         # Shorter windows repeat their last element: the first maximum stays the same.
         positions.append(np.minimum(start[:, None] + np.arange(longest), (stop - 1)[:, None]))
     return first_maximum(gather_windows(x, positions))
+
+
+def lp_pool(
+    x: jax.Array,
+    norm_type: float,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    ceil_mode: bool = False,
+    *,
+    dimensions: int,
+) -> jax.Array:
+    """The norms of windows of the last `dimensions` axes: the sum of `x ** norm_type`, to the power `1 / norm_type`."""
+    if norm_type == math.inf:
+        return max_pool(jnp.abs(x), kernel_size, stride, ceil_mode=ceil_mode, dimensions=dimensions)
+    if norm_type == -math.inf:
+        return -max_pool(-jnp.abs(x), kernel_size, stride, ceil_mode=ceil_mode, dimensions=dimensions)
+    mean = avg_pool(jnp.power(x, norm_type), kernel_size, stride, ceil_mode=ceil_mode, dimensions=dimensions)
+    total = jnp.sign(mean) * jax.nn.relu(jnp.abs(mean)) * math.prod(per_dimension(kernel_size, dimensions))
+    return jnp.power(total, 1 / norm_type)

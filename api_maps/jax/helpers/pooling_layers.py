@@ -8,6 +8,7 @@ import jax
 from flax import nnx
 
 from .pooling import adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool
+from .pooling_indices import adaptive_max_pool_with_indices, max_pool_with_indices
 
 
 def max_pool1d(
@@ -119,7 +120,7 @@ def adaptive_max_pool3d(x: jax.Array, output_size: int | Sequence[int | None] | 
 
 
 class MaxPoolLayer(nnx.Module):
-    """The arguments of max pooling; indices are not returned."""
+    """The arguments of max pooling; with `return_indices` a call also gives the maxima's places."""
 
     dimensions = 0
 
@@ -129,16 +130,19 @@ class MaxPoolLayer(nnx.Module):
         stride: int | Sequence[int] | None = None,
         padding: int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
+        return_indices: bool = False,
         ceil_mode: bool = False,
     ):
         self.kernel_size = static_sizes(kernel_size)
         self.stride = self.kernel_size if stride is None else static_sizes(stride)
         self.padding = static_sizes(padding)
         self.dilation = static_sizes(dilation)
+        self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return max_pool(
+    def __call__(self, x: jax.Array) -> jax.Array | tuple[jax.Array, jax.Array]:
+        pool = max_pool_with_indices if self.return_indices else max_pool
+        return pool(
             x,
             self.kernel_size,
             self.stride,
@@ -247,25 +251,36 @@ class AdaptiveAvgPool3d(AdaptivePoolLayer):
         return adaptive_avg_pool(x, self.output_size, dimensions=3)
 
 
-class AdaptiveMaxPool1d(AdaptivePoolLayer):
+class AdaptiveMaxPoolLayer(AdaptivePoolLayer):
+    """Adaptive max pooling; with `return_indices` a call also gives the maxima's places."""
+
+    dimensions = 0
+
+    def __init__(self, output_size: int | Sequence[int | None] | None, return_indices: bool = False):
+        super().__init__(output_size)
+        self.return_indices = return_indices
+
+    def __call__(self, x: jax.Array) -> jax.Array | tuple[jax.Array, jax.Array]:
+        pool = adaptive_max_pool_with_indices if self.return_indices else adaptive_max_pool
+        return pool(x, self.output_size, dimensions=self.dimensions)
+
+
+class AdaptiveMaxPool1d(AdaptiveMaxPoolLayer):
     """Adaptive max pooling of [N, C, L] or [C, L]."""
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return adaptive_max_pool(x, self.output_size, dimensions=1)
+    dimensions = 1
 
 
-class AdaptiveMaxPool2d(AdaptivePoolLayer):
+class AdaptiveMaxPool2d(AdaptiveMaxPoolLayer):
     """Adaptive max pooling of [N, C, H, W] or [C, H, W]."""
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return adaptive_max_pool(x, self.output_size, dimensions=2)
+    dimensions = 2
 
 
-class AdaptiveMaxPool3d(AdaptivePoolLayer):
+class AdaptiveMaxPool3d(AdaptiveMaxPoolLayer):
     """Adaptive max pooling of [N, C, D, H, W] or [C, D, H, W]."""
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return adaptive_max_pool(x, self.output_size, dimensions=3)
+    dimensions = 3
 
 
 def static_sizes(value: int | Sequence[int]) -> int | tuple[int, ...]:
