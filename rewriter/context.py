@@ -65,6 +65,7 @@ class FileContext:
         self.claimed: set[cst.CSTNode] = set()
         self.state: dict[str, Any] = {}
         self.engine: Engine | None = None
+        self._direct_paths: dict[cst.CSTNode, str | None] = {}
 
     def _replaced_names(self) -> frozenset[str]:
         removable = (*self.source.roots, *self.source.fact("removable_imports", default=()))
@@ -102,7 +103,9 @@ class FileContext:
 
     def direct_path(self, node: cst.BaseExpression) -> str | None:
         """`path` for an expression that names an imported object itself, not a variable that holds it."""
-        return self.path(node) if self.inference.is_direct(self.scope, node) else None
+        if node not in self._direct_paths:  # many rules ask for the same names
+            self._direct_paths[node] = self.path(node) if self.inference.is_direct(self.scope, node) else None
+        return self._direct_paths[node]
 
     def enclosing(self, kind: type[Any] | tuple[type[Any], ...]) -> Any:
         """The innermost ancestor of a kind, or None."""

@@ -107,12 +107,12 @@ class _Planner:
     def __init__(self, context: FileContext, function: cst.FunctionDef) -> None:
         self.context = context
         self.plan = FunctionPlan()
-        self.taken = {node.value for node in walk(function) if isinstance(node, cst.Name)}
+        self.taken: set[str] = set()
         self.function = function
-        nodes = list(own_nodes(function.body))
-        calls = [node for node in nodes if isinstance(node, cst.Call)]
+        calls = [node for node in own_nodes(function.body) if type(node) is cst.Call]
         if not any(self._is_grad(call) or self._is_backward(call) for call in calls):
             return
+        self.taken = {node.value for node in walk(function) if type(node) is cst.Name}
         self._block(function.body, ())
 
     def _is_grad(self, call: cst.Call) -> bool:
