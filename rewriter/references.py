@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import libcst as cst
 
 from .context import FileContext
@@ -23,7 +25,22 @@ def write_reference(context: FileContext, node: cst.BaseExpression, path: str) -
     rows = context.source.by_path.get(path, ())
     if rows:
         return _callable(context, node, rows[0])
-    return Refusal(f"{path} has no counterpart in {context.target.name} that the tables know", node, path)
+    reason = family_reason(context, path)
+    return Refusal(reason or f"{path} has no counterpart in {context.target.name} that the tables know", node, path)
+
+
+def family_reason(context: FileContext, path: str) -> str:
+    """Why the target has nothing like the whole family of source objects that `path` belongs to, or ''."""
+    for pattern, family in context.source.fact("families", default={}).items():
+        if fnmatchcase(path, pattern):
+            reason = context.target.fact("missing_families", family)
+            return f"{path}: {reason}" if reason else ""
+    return ""
+
+
+def unknown(context: FileContext, node: cst.CSTNode, path: str) -> Refusal:
+    """The refusal of a source function or method that no row reads."""
+    return Refusal(family_reason(context, path) or f"{path} is not in the tables yet", node, path)
 
 
 def _from_facts(

@@ -13,7 +13,7 @@ from .format import LineFormatter
 from .lattice import UNKNOWN, Array, Method
 from .nodes import child_fields, is_node
 from .read import BoundOp, Refusal, read_call
-from .references import write_reference
+from .references import family_reason, unknown, write_reference
 from .rule import Rule
 from .source import MARK, SKIP
 from .tables import HELPERS
@@ -194,6 +194,11 @@ class Rewriter:
         if path is not None and path.partition(".")[0] in self._roots:
             written = self._reference(node, path)
             return self.children(node) if written is None else written
+        if isinstance(node, cst.Attribute) and isinstance(self.context.type_of(node.value), Array):
+            name = f"{self.context.source.array_class}.{node.attr.value}"
+            reason = family_reason(self.context, name)
+            if reason:
+                return self._refuse(Refusal(reason, node, name), node, "tables")
         return self.children(node) if isinstance(node, cst.Attribute) else node
 
     def _is_target(self, node: cst.Attribute) -> bool:
@@ -238,10 +243,10 @@ class Rewriter:
         callee = self.context.type_of(node.func)
         path = self.context.direct_path(node.func)
         if path is not None and path.partition(".")[0] in self._roots:
-            return self._refuse(Refusal(f"{path} is not in the tables yet", node, path), node, "tables")
+            return self._refuse(unknown(self.context, node, path), node, "tables")
         if isinstance(callee, Method) and isinstance(callee.receiver, Array):
             name = f"{self.context.source.array_class}.{callee.name}"
-            return self._refuse(Refusal(f"{name} is not in the tables yet", node, name), node, "tables")
+            return self._refuse(unknown(self.context, node, name), node, "tables")
         if isinstance(callee, Method) and callee.receiver == UNKNOWN and self._might_be_array(node, callee.name):
             return self._refuse(
                 Refusal(

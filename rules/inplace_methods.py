@@ -11,6 +11,7 @@ from ..rewriter.context import FileContext
 from ..rewriter.expressions import parenthesized
 from ..rewriter.lattice import Array
 from ..rewriter.read import BoundOp, Constant, Given, Refusal, literal, read_call
+from ..rewriter.references import unknown
 from ..rewriter.signature import MISSING
 from .places import Place, without_wrappers
 
@@ -86,7 +87,7 @@ def _rebound(node: cst.Call, path: str, array: Node, api: str, context: FileCont
     """The value of the same operation that makes a new array."""
     bound = read_call(context.tables, context.source.name, path, node, context.type_of)
     if bound is None:
-        return Refusal(f"{api} is not in the tables yet", node, api)
+        return unknown(context, node, api)
     if isinstance(bound, Refusal):
         return replace(bound, api=api)
     first = bound.op.parameters[0].name
