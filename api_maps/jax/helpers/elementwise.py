@@ -24,6 +24,15 @@ def absolute(x) -> jax.Array:
     return jnp.where(zero, jnp.abs(jax.lax.stop_gradient(x)), jnp.abs(jnp.where(zero, 1, x)))
 
 
+def sgn(x) -> jax.Array:
+    """`x / |x|`, 0 at 0; truth values stay as they are. The gradient is that of the angle (`jnp.sign` has none)."""
+    x = jnp.asarray(x)
+    if not jnp.iscomplexobj(x):
+        return x if x.dtype == jnp.bool_ else jnp.sign(x)
+    zero = x == 0
+    return jnp.where(zero, 0, x / jnp.abs(jnp.where(zero, 1, x)))
+
+
 def power(x1, x2) -> jax.Array:
     """`x1 ** x2`; the gradient with respect to `x1` is 0 where `x2` is 0 (that of `jnp.power` is NaN at `x1 = 0`)."""
     zero = jnp.equal(x2, 0)

@@ -42,6 +42,8 @@ def scatter(x, axis: int, index, src) -> jax.Array:
 def scatter_add(x, axis: int, index, src) -> jax.Array:
     """`x` with `src` added at `index` along `axis`; entries with the same index all count."""
     target, positions, values = scatter_operands(x, axis, index, src)
+    if target.dtype == jnp.bool_:  # The sum of truth values is whether one of them is true.
+        return target.at[positions].max(values).reshape(jnp.shape(x))
     return target.at[positions].add(values).reshape(jnp.shape(x))
 
 
@@ -61,6 +63,8 @@ def scatter_reduce(x, axis: int, index, src, reduce: str, include_self: bool = T
     not take part where something is written. Gradients of ties are shared evenly, as torch does.
     """
     target, positions, values = scatter_operands(x, axis, index, src)
+    if target.dtype == jnp.bool_:
+        reduce = {"sum": "amax", "prod": "amin"}.get(reduce, reduce)
     if not include_self and reduce in ("sum", "mean", "prod"):
         target = target.at[positions].set(1 if reduce == "prod" else 0)
     if reduce in ("sum", "mean"):

@@ -113,7 +113,7 @@ def sum_to_shape(x, *shape) -> jax.Array:
         raise ValueError(f"sum_to_shape: {sizes} does not broadcast to {x.shape}")
     repeated = [added + i for i, n in enumerate(sizes) if n == 1 and x.shape[added + i] != 1]
     axes = (*range(added), *repeated)
-    return jnp.sum(x, axes).reshape(sizes) if axes else x
+    return jnp.sum(x, axes).reshape(sizes) if axes or not sizes else x
 
 
 def strided_positions(size: Sequence[int], stride: Sequence[int], offset: int | None) -> jax.Array:
