@@ -35,6 +35,9 @@ _STANDARD_RESULTS: dict[str, Type] = {
     "time.time": FLOAT, "os.path.join": STR, "os.path.exists": Scalar("bool"), "os.getcwd": STR,
     "collections.OrderedDict": Mapping(UNKNOWN), "collections.defaultdict": Mapping(UNKNOWN),
 }  # fmt: skip
+_STANDARD_CONSTANTS: dict[str, Type] = dict.fromkeys(
+    ("math.pi", "math.e", "math.inf", "math.nan", "math.tau", "sys.float_info.epsilon", "sys.float_info.max"), FLOAT
+)
 
 
 def dtype_kind(name: str) -> str | None:
@@ -97,7 +100,9 @@ class FrameworkTypes:
         ) - frozenset(fact("ambiguous_evidence", default=()))
 
     def _collect_constants(self) -> dict[str, Type]:
-        constants = {path: parse_type(text) for path, text in self.framework.fact("constants", default={}).items()}
+        constants = dict(_STANDARD_CONSTANTS)
+        for path, text in self.framework.fact("constants", default={}).items():
+            constants[path] = parse_type(text)
         for name, spellings in self.framework.fact("dtypes", default={}).items():
             for path in spellings if isinstance(spellings, list) else [spellings]:
                 constants[path] = DType(dtype_kind(name))

@@ -366,6 +366,8 @@ class ExpressionEvaluator:
 
     def unary(self, node: cst.UnaryOperation) -> Type:
         inner = self.evaluate(node.expression)
+        if isinstance(inner, Reference):
+            return BOOL if isinstance(node.operator, cst.Not) else UNKNOWN
         return BOOL if isinstance(node.operator, cst.Not) else without_storage(inner)
 
     def comparison(self, node: cst.Comparison) -> Type:

@@ -132,6 +132,25 @@ def takes_rngs(context: FileContext, callee: Type) -> bool:
     return is_factory(context, definition)
 
 
+def may_take_rngs(context: FileContext, callee: Type) -> bool:
+    """Whether a value builds modules of a class that is open here, or of several of which only some take `rngs`."""
+    options = callee.options if isinstance(callee, Either) else (callee,)
+    built = [_built_class(option) for option in options]
+    if not all(path is not None and context.inference.is_module_class(path) for path in built):
+        return False
+    open_classes = context.inference.framework.plain_module_bases
+    return not takes_rngs(context, callee) and any(
+        path in open_classes or takes_rngs(context, option) for path, option in zip(built, options, strict=True)
+    )
+
+
+def _built_class(maker: Type) -> str | None:
+    """The class that a class or a function builds; the base class of modules stands for all of them."""
+    if isinstance(maker, Callback) and isinstance(maker.result, Instance):
+        return maker.result.path
+    return maker.path if isinstance(maker, Reference) else None
+
+
 def class_takes_rngs(inference: Inference, path: str) -> bool:
     """Whether a converted class has a constructor with `rngs`: every module class that does not inherit a plain one."""
     if not inference.is_module_class(path):
@@ -161,7 +180,9 @@ def is_factory(context: FileContext, definition: Definition) -> bool:
         seeds = context.source.fact("seed_functions", default=())
         # A function that seeds the generator itself builds its modules from that seed.
         if not any(isinstance(callee, Reference) and callee.path in seeds for callee in callees):
-            cache[definition.path] = any(takes_rngs(context, callee) for callee in callees)
+            cache[definition.path] = any(
+                takes_rngs(context, callee) or may_take_rngs(context, callee) for callee in callees
+            )
     return cache[definition.path]
 
 
@@ -447,9 +468,7 @@ def _multi_line(parameters: cst.Parameters) -> dict[str, Any]:
         between = between.with_changes(
             whitespace_after=between.whitespace_after.with_changes(first_line=closing_space.first_line, empty_lines=[])
         )
-        closing = closing.with_changes(
-            whitespace_after=closing_space.with_changes(first_line=cst.TrailingWhitespace())
-        )
+        closing = closing.with_changes(whitespace_after=closing_space.with_changes(first_line=cst.TrailingWhitespace()))
     group[-1] = group[-1].with_changes(comma=between)
     plain = inner if isinstance(inner, cst.Comma) else between
     if isinstance(plain.whitespace_after, cst.ParenthesizedWhitespace):
