@@ -73,12 +73,24 @@ def normal_commas(arguments: Sequence[cst.Arg]) -> list[cst.Arg]:
             continue
         last = index == len(arguments) - 1
         multi_line = isinstance(comma.whitespace_after, cst.ParenthesizedWhitespace)
-        if multi_line and index == len(arguments) - 2 and not isinstance(arguments[-1].comma, cst.Comma):
-            before = arguments[index - 1].comma if index else None
+        before = arguments[index - 1].comma if index else None
+        if multi_line and index == len(arguments) - 2 and _is_appended(arguments[-1], comma, before):
             result[index:] = _moved_closing(argument, arguments[-1], before)
         elif (last and not multi_line) or (not last and not multi_line and not comma.whitespace_after.value):  # type: ignore[attr-defined]
             result[index] = argument.with_changes(comma=cst.MaybeSentinel.DEFAULT)
     return result
+
+
+def _is_appended(last: cst.Arg, comma: cst.Comma, before: object) -> bool:
+    """Whether the comma in front of a call's last argument was the one before its closing parenthesis."""
+    if isinstance(last.comma, cst.Comma) or isinstance(last.whitespace_after_arg, cst.ParenthesizedWhitespace):
+        return False
+    between = before.whitespace_after if isinstance(before, cst.Comma) else None
+    if not isinstance(between, cst.ParenthesizedWhitespace):
+        return last.keyword is not None
+    closing = comma.whitespace_after
+    assert isinstance(closing, cst.ParenthesizedWhitespace)
+    return (between.indent, between.last_line.value) != (closing.indent, closing.last_line.value)
 
 
 def _moved_closing(argument: cst.Arg, new: cst.Arg, before: object) -> list[cst.Arg]:

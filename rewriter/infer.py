@@ -90,6 +90,8 @@ class Inference:
         )
         self.files: dict[str, FileTypes] = {}
         self.failures: dict[str, str] = {}
+        #: Whether helper modules that files import come from an earlier conversion to the source framework.
+        self.helpers_are_source = True
         self.attributes: dict[str, dict[str, Type]] = {}
         self.results: dict[str, Type] = {}
         self.call_sites: dict[str, dict[str, Type]] = {}

@@ -92,6 +92,9 @@ def convert_files(
     modules = {path: parsed.module for path, parsed in sources.items()}
     repository = Repository(modules, files, foreign)
     inference = Inference(repository, modules, tables, source)
+    inference.helpers_are_source = not any(
+        path.endswith(f"{MODULE}.py") and not is_helper_module(path, data, source) for path, data in files.items()
+    )
     inference.run()
     locations = helper_locations(files, repository)
     tasks = [

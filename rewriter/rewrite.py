@@ -38,7 +38,9 @@ class Rewriter:
         self._targets: set[cst.CSTNode] = set()
         context.engine = self
         # A framework without helpers in its rows did not write the helper module that a file imports.
-        has_helpers = any(path.startswith(f"{HELPERS}.") for path in context.source.by_path)
+        has_helpers = context.inference.helpers_are_source and any(
+            path.startswith(f"{HELPERS}.") for path in context.source.by_path
+        )
         self._roots = frozenset((*context.source.roots, *([HELPERS] if has_helpers else ())))
 
     def visit(self, node: cst.CSTNode) -> Any:
@@ -222,7 +224,9 @@ class Rewriter:
         alone = isinstance(
             parent, (cst.Assign, cst.AnnAssign, cst.Return, cst.Index, cst.Element, cst.SimpleStatementLine)
         ) or (isinstance(parent, cst.Arg) and not parent.star)
-        alone = alone or (isinstance(parent, cst.Call) and any(node is one.value and not one.star for one in parent.args))
+        alone = alone or (
+            isinstance(parent, cst.Call) and any(node is one.value and not one.star for one in parent.args)
+        )
         if (
             alone
             and not node.lpar
@@ -258,10 +262,7 @@ class Rewriter:
     def _might_be_array(self, node: cst.Call, name: str) -> bool:
         """Whether a method call on a value of unknown type would be written otherwise if it were an array."""
         path = f"{self.context.source.array_class}.{name}"
-        if (
-            name in self.context.source.fact("ambiguous_methods", default=())
-            or path not in self.context.source.by_path
-        ):
+        if name in self.context.source.fact("ambiguous_methods", default=()) or path not in self.context.source.by_path:
             return False
         if self.context.inference.defines_method(name):
             return False
