@@ -75,6 +75,19 @@ def clears_module(line: cst.CSTNode) -> bool:
     return False
 
 
+def picks_one(line: cst.CSTNode, call: cst.Call) -> bool:
+    """Whether a statement takes one item of what a call gives: `f(x)[0]`, `(y,) = f(x)`."""
+    for node in own_nodes(line):
+        match node:
+            case cst.Subscript(value=value):
+                if value is call:
+                    return True
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=[_]))], value=value):
+                if value is call:
+                    return True
+    return False
+
+
 def text(node: cst.CSTNode) -> str:
     """A node as it is written."""
     return cst.Module([]).code_for_node(node)

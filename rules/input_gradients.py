@@ -17,7 +17,7 @@ from ..rewriter.lattice import UNKNOWN, Array
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import literal
-from .input_gradient_lines import blocks, cleared, clears_module, is_mark, last_binding, parts, text
+from .input_gradient_lines import blocks, cleared, clears_module, is_mark, last_binding, parts, picks_one, text
 from .name_flow import Fate, Place, all_params, effects, fate, needed_after, parameter_names
 from .optimizer_models import own_nodes
 from .places import surroundings
@@ -91,9 +91,12 @@ class FunctionPlan:
 
 
 def plan_of(context: FileContext) -> FunctionPlan | None:
-    """The plan of the function being rewritten; None at the top level of a file."""
+    """The plan of the function being rewritten; None at the top level of a file, or where the file takes no gradients."""
     function = context.enclosing(cst.FunctionDef)
-    if function is None:
+    if "takes_gradients" not in context.state:
+        names = context.inference.nodes(context.scope.file).of(cst.Name)
+        context.state["takes_gradients"] = any(name.value in ("grad", "backward") for name in names)
+    if function is None or not context.state["takes_gradients"]:
         return None
     plans: dict[cst.CSTNode, FunctionPlan] = context.state.setdefault("input_gradients", {})
     if function not in plans:
@@ -142,7 +145,7 @@ class _Planner:
                     if self._is_grad(call) and call in repeated:
                         raise NoDerivative("a gradient inside a comprehension; write a loop, or jax.jacrev of a function")
                     if self._is_grad(call):
-                        takes.append(self._grad(call, index))
+                        takes.append(self._grad(call, index, line))
                     elif self._is_backward(call):
                         takes += self._backward(call, index, lines, outer)
                 except NoDerivative as problem:
@@ -161,7 +164,7 @@ class _Planner:
 
     # Reading calls.
 
-    def _grad(self, call: cst.Call, index: int) -> Take:
+    def _grad(self, call: cst.Call, index: int, line: cst.CSTNode) -> Take:
         given: dict[str, Any] = {}
         for position, argument in enumerate(call.args):
             if argument.star or position >= len(_OPTIONS):
@@ -174,6 +177,9 @@ class _Planner:
         inputs = tuple(dotted(part) or "" for part in parts(given["inputs"]))
         if not inputs or not all(name.isidentifier() for name in inputs):
             raise NoDerivative(f"{_WHY}, or nnx.grad for the parameters of a module")
+        types = [self.context.type_of(part) for part in parts(given["inputs"])]
+        if not all(isinstance(t, Array) or (t == UNKNOWN and picks_one(line, call)) for t in types):
+            raise NoDerivative(f"it is not certain that {' and '.join(inputs)} is an array and not several; annotate it")
         outputs = parts(given["outputs"])
         cotangents = parts(given["grad_outputs"]) if "grad_outputs" in given else [cst.Name("None")]
         if len(outputs) != 1 or len(cotangents) != 1:

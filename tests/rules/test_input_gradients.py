@@ -231,6 +231,9 @@ REFUSED = {
         "for _ in range(3):\n        y = (x * 2).sum()\n        y.backward()\n    return x.grad", "adds up over the loop",
     ),
     "draws": ("torch.manual_seed(0)\n    y = x * torch.rand(3)\n    return torch.autograd.grad(y, x, x)", "random numbers"),
+    "perhaps several": (
+        "weights = list(model.parameters())\n    y = (weights[0] * x).sum()\n    return torch.autograd.grad(y, weights)", "annotate it",
+    ),
     "in a comprehension": ("y = x * x\n    return [torch.autograd.grad(y[i], x)[0] for i in range(2)]", "comprehension"),
     "by the caller": ("z = y * x\n    return torch.autograd.grad(z.sum(), x)", "by the caller"),
     "from an outer block": (
