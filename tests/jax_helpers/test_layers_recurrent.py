@@ -110,3 +110,11 @@ def test_pad_sequence(batch_first: bool, side: str) -> None:
     options: dict[str, Any] = {"batch_first": batch_first, "padding_value": -2.0, "padding_side": side}
     expected = torch.nn.utils.rnn.pad_sequence(arrays, **options)
     np.testing.assert_array_equal(packed_sequence.pad_sequence(to_jax(arrays), **options), expected)
+
+
+def test_pack_sequence() -> None:
+    arrays = [torch.randn(4, 2), torch.randn(3, 2), torch.randn(1, 2)]
+    expected, sizes = torch.nn.utils.rnn.pad_packed_sequence(torch.nn.utils.rnn.pack_sequence(arrays))
+    padded, lengths = packed_sequence.pad_packed_sequence(packed_sequence.pack_sequence(to_jax(arrays)))
+    np.testing.assert_array_equal(padded, expected)
+    np.testing.assert_array_equal(lengths, sizes)

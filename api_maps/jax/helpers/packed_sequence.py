@@ -29,6 +29,12 @@ def pack_padded_sequence(
     return PackedSequence(jnp.where(inside.reshape(inside.shape + (1,) * (data.ndim - 2)), data, 0), sizes)
 
 
+def pack_sequence(sequences: Sequence[jax.Array], enforce_sorted: bool = True) -> PackedSequence:
+    """Arrays [T_i, ...] as one; the order of the batch never changes."""
+    lengths = jnp.asarray([jnp.shape(sequence)[0] for sequence in sequences])
+    return PackedSequence(pad_sequence(sequences), lengths)
+
+
 def pad_packed_sequence(
     sequence: PackedSequence,
     batch_first: bool = False,
