@@ -16,7 +16,8 @@ class ProcessStream:
         self.restart(seed)
 
     def restart(self, seed: int) -> None:
-        self.key = jax.random.key(int(seed))
+        with jax.ensure_compile_time_eval():  # inside a trace too the key is a number that outlives it
+            self.key = jax.random.key(int(seed))
         self.count = 0
 
     def __call__(self) -> jax.Array:
