@@ -1,4 +1,4 @@
-"""The names that a definition takes from its module: neither parameters nor local variables, scope by scope."""
+"""The names that a definition takes from its module, scope by scope; renaming them, and quoting those not there yet."""
 
 from __future__ import annotations
 
@@ -89,3 +89,33 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
             old = lines[line - 1]
             lines[line - 1] = old[:column] + names[name].encode() + old[column + len(name.encode()) :]
     return b"".join(lines).decode()
+
+
+def with_forward_annotations(text: str) -> str:
+    """Definitions `text` with those annotations quoted that name what is only defined further on.
+
+    Python evaluates annotations with the definition, unless the file postpones them.
+    """
+    tree = ast.parse(text)
+    places = {getattr(statement, "name", ""): index for index, statement in enumerate(tree.body)}
+    found: list[ast.expr] = []
+    for index, statement in enumerate(tree.body):
+        for part in ast.walk(statement):
+            for annotation in _annotations(part):
+                names = {name.id for name in ast.walk(annotation) if isinstance(name, ast.Name)}
+                if any(places.get(name, -1) >= index for name in names):
+                    found.append(annotation)
+    lines = [line.encode() for line in text.splitlines(keepends=True)]
+    for node in sorted(found, key=lambda each: (each.lineno, each.col_offset), reverse=True):
+        if node.lineno == node.end_lineno and not isinstance(node, ast.Constant):
+            line = lines[node.lineno - 1]
+            quoted = b'"' + line[node.col_offset : node.end_col_offset].replace(b'"', b"'") + b'"'
+            lines[node.lineno - 1] = line[: node.col_offset] + quoted + line[node.end_col_offset :]
+    return b"".join(lines).decode()
+
+
+def _annotations(node: ast.AST) -> list[ast.expr]:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return [node.returns] if node.returns is not None else []
+    annotation = getattr(node, "annotation", None) if isinstance(node, (ast.arg, ast.AnnAssign)) else None
+    return [] if annotation is None else [annotation]

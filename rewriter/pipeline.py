@@ -10,7 +10,7 @@ import libcst as cst
 
 from .context import FileContext, Note
 from .format import LineFormatter, line_limit
-from .free_names import renamed
+from .free_names import renamed, with_forward_annotations
 from .generate import code_of
 from .helper_code import HelperLibrary, closure, helper_body, helper_imports
 from .imports import merged, update_imports
@@ -203,7 +203,7 @@ def _insert_helpers(module: cst.Module, context: FileContext) -> cst.Module:
     # Helpers that others use may clash with the file's names too.
     free = context.imports.free_name
     names = {each.name: context.used_helpers.get(each.name) or free(each.name) for each in definitions}
-    text = renamed(text, {name: new for name, new in names.items() if new != name})
+    text = with_forward_annotations(renamed(text, {name: new for name, new in names.items() if new != name}))
     helper_statements = list(cst.parse_module("\n\n" + text).body)
     place = 0
     for index, statement in enumerate(module.body):

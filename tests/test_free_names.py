@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from ivy_convert.rewriter.free_names import free_names, renamed
+import pytest
+
+from ivy_convert.rewriter.free_names import free_names, renamed, with_forward_annotations
+from ivy_convert.rewriter.helper_code import closure, helper_body, helper_definitions, helper_imports
 
 TEXT = '''\
 SCALE = 2
@@ -54,3 +57,19 @@ def test_only_the_module_s_name_is_renamed() -> None:
         .replace("SCALE", "SCALE_")
     )
     assert renamed(TEXT, {"dropout": "dropout_", "SCALE": "SCALE_"}) == expected
+
+
+def test_annotations_that_name_later_definitions_are_quoted() -> None:
+    text = "class A:\n    def f(self, x: int, b: list[B]) -> A:\n        return self\n\n\nclass B(A):\n    a: A\n"
+    expected = text.replace("list[B]", '"list[B]"').replace("-> A:", '-> "A":')
+    assert with_forward_annotations(text) == expected
+
+
+@pytest.mark.parametrize("framework", ["jax", "numpy", "tensorflow"])
+def test_all_helpers_run_without_postponed_annotations(framework: str) -> None:
+    """As they stand in a converted text that does not postpone the evaluation of annotations."""
+    definitions = closure(framework, helper_definitions(framework))
+    code = "\n".join(helper_imports(definitions)) + "\n\n" + with_forward_annotations(helper_body(definitions))
+    space: dict[str, object] = {"__name__": "helpers"}
+    exec(compile(code, "helpers.py", "exec", dont_inherit=True), space)
+    assert {definition.name for definition in definitions} <= space.keys()
