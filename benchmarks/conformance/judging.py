@@ -58,7 +58,7 @@ def judge(entry: Entry, sample: Any, converted: Converted, bridge: Any) -> Verdi
         # torch takes a single number for an array of length 1, and empty arrays nearly everywhere; others say so at
         # once where they do not.
         given = list(tensors_of((sample.input, sample.args, sample.kwargs)))
-        if given and given[0].ndim == 0 and _ABOUT_AXES.search(text):
+        if any(tensor.ndim == 0 for tensor in given) and _ABOUT_AXES.search(text):
             return Verdict("refused", f"the target raises for arrays without axes: {text}")
         if any(tensor.numel() == 0 for tensor in given):
             return Verdict("refused", f"the target raises for empty arrays: {text}")
