@@ -15,6 +15,7 @@ def gradient(x, *, spacing=1, axis=None, edge_order: int = 1) -> tuple[jax.Array
     """
     x = jnp.asarray(x)
     axes = range(x.ndim) if axis is None else [axis] if isinstance(axis, int) else axis
+    spacing = 1 if spacing is None else spacing
     spacings = spacing if isinstance(spacing, (list, tuple)) else [spacing] * len(axes)
     return tuple(derivative(x, step, a, edge_order) for a, step in zip(axes, spacings, strict=True))
 
