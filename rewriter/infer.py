@@ -1,7 +1,7 @@
-"""The repository's inference: summaries of functions, classes and attributes, computed over all files twice.
+"""The repository's inference: summaries of functions, classes and attributes, computed over all files until they stay.
 
-The first pass finds attribute and result types in whatever order files come; the second starts from these and from
-the argument types of every call seen in the first, and its types are final.
+The first pass finds attribute and result types in whatever order files come; each further one starts from these and
+from the argument types of every call seen before. A class handed on through two calls takes three passes.
 """
 
 from __future__ import annotations
@@ -58,6 +58,10 @@ class FileTypes:
     bound: dict[cst.CSTNode, BoundOp | Refusal] = field(default_factory=dict)
 
 
+#: What has not settled by then is passed on further than types are followed.
+MOST_PASSES = 4
+
+
 class _Walker(StatementWalker):
     """A statement walker that knows the repository's global names and annotations."""
 
@@ -108,8 +112,10 @@ class Inference:
         self._kinds: dict[str, NodesByKind] = {}
 
     def run(self) -> None:
-        """Two passes over all files, in the order of their paths."""
-        for _ in range(2):
+        """Passes over all files, in the order of their paths, until what calls hand on stays the same."""
+        for number in range(MOST_PASSES):
+            if number >= 2 and self.call_sites == self._previous_call_sites:
+                return
             self._previous_attributes, self.attributes = self.attributes, {}
             self._previous_results, self.results = self.results, {}
             self._previous_call_sites, self.call_sites = self.call_sites, {}
