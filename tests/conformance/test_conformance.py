@@ -23,7 +23,7 @@ AREAS = sorted({entry.area for entry in ENTRIES.values()})
 #: One or two of each kind: forms, dtypes, several results, random draws, indexing, gradients.
 EVERYDAY = (
     "add", "abs", "clamp", "sum", "var", "gather", "where", "topk", "transpose", "stack", "matmul", "__rsub__",
-    "nn.functional.softmax", "nn.functional.gelu", "nn.functional.dropout", "linalg.inv", "full_like",
+    "softmax", "nn.functional.gelu", "nn.functional.dropout", "linalg.inv", "full_like",
 )  # fmt: skip
 
 
