@@ -10,7 +10,7 @@ import libcst as cst
 
 from .context import FileContext
 from .format import LineFormatter
-from .lattice import UNKNOWN, Array, Method
+from .lattice import UNKNOWN, Array, Instance, Method
 from .nodes import child_fields, is_node
 from .read import BoundOp, Refusal, read_call
 from .references import family_reason, unknown, write_reference
@@ -248,6 +248,10 @@ class Rewriter:
         path = self.context.direct_path(node.func)
         if path is not None and path.partition(".")[0] in self._roots:
             return self._refuse(unknown(self.context, node, path), node, "tables")
+        missing = self.context.source.fact("missing_methods", default={})
+        if isinstance(callee, Method) and isinstance(callee.receiver, Instance) and callee.name in missing:
+            if self.context.source.owns(callee.receiver.path):
+                return self._refuse(Refusal(missing[callee.name], node, f"{callee.receiver.path}.{callee.name}"), node, "tables")
         if isinstance(callee, Method) and isinstance(callee.receiver, Array):
             name = f"{self.context.source.array_class}.{callee.name}"
             return self._refuse(unknown(self.context, node, name), node, "tables")

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import UNKNOWN, Instance
+from ..rewriter.lattice import UNKNOWN, Instance, Reference
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 from .rngs import add_rngs_parameter, class_takes_rngs, is_module_class_node
@@ -249,7 +249,7 @@ def write_flag(construct: TrainingFlag, node: cst.BaseExpression, context: FileC
 
 
 def read_forward_call(node: cst.Call, context: FileContext) -> ForwardCall | None:
-    """`self.forward(x)`, `model.forward(x)` and `super().forward(x)`."""
+    """`self.forward(x)`, `model.forward(x)`, `super().forward(x)` and `Base.forward(self, x)`."""
     function = node.func
     if (
         not isinstance(function, cst.Attribute)
@@ -258,6 +258,8 @@ def read_forward_call(node: cst.Call, context: FileContext) -> ForwardCall | Non
         return None
     owner = context.type_of(function.value)
     if isinstance(owner, Instance) and context.inference.is_module_class(owner.path):
+        return ForwardCall(function.value)
+    if isinstance(owner, Reference) and context.inference.is_module_class(owner.path):
         return ForwardCall(function.value)
     if owner == UNKNOWN and not is_super(function.value) and not _others_forward(context):
         return ForwardCall(function.value)
@@ -289,11 +291,12 @@ def is_super(node: cst.BaseExpression) -> bool:
 
 
 def write_forward_call(construct: ForwardCall, node: cst.Call, context: FileContext) -> cst.Call:
-    """A plain call of the module; through `super()` its `__call__`."""
+    """A plain call of the module; through `super()` or a class its `__call__`."""
     arguments = [context.rewrite(argument) for argument in node.args]
     module = context.rewrite(construct.module)
     context.converted(node, op="forward_call", rule="module_class")
-    function = cst.Attribute(module, cst.Name("__call__")) if is_super(construct.module) else module
+    by_name = is_super(construct.module) or isinstance(context.type_of(construct.module), Reference)
+    function = cst.Attribute(module, cst.Name("__call__")) if by_name else module
     return node.with_changes(func=function, args=arguments)
 
 

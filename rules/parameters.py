@@ -24,12 +24,16 @@ class NewParameter:
 
 @dataclass(frozen=True)
 class Registration:
-    """A named array or module given to its owner by a call. kind: `parameter`, `buffer` or `module`."""
+    """A named array or module given to its owner by a call. kind: `parameter`, `buffer` or `module`.
+
+    persistent: whether state dictionaries hold a buffer, where that is not plainly so.
+    """
 
     owner: cst.BaseExpression
     name: cst.BaseExpression
     value: cst.BaseExpression
     kind: str
+    persistent: cst.BaseExpression | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,10 @@ def read_registration(node: cst.SimpleStatementLine, context: FileContext) -> Re
         values["value" if key in ("tensor", "param", "module") else key] = argument.value
     if "name" not in values or "value" not in values:
         return Refusal(f"{call.func.attr.value} without a name and a value", call)
-    return Registration(call.func.value, values["name"], values["value"], kind)
+    persistent = values.get("persistent")
+    if persistent is not None and literal(persistent) is True:
+        persistent = None
+    return Registration(call.func.value, values["name"], values["value"], kind, persistent)
 
 
 def write_registration(construct: Registration, node: cst.SimpleStatementLine, context: FileContext) -> Any:
@@ -111,6 +118,9 @@ def write_registration(construct: Registration, node: cst.SimpleStatementLine, c
     kind = context.type_of(construct.value)
     if isinstance(kind, NoneType):
         value = context.expression("flax.nnx.data(None)")
+    elif construct.kind == "buffer" and construct.persistent is not None:
+        persistent = context.rewrite(construct.persistent)
+        value = context.expression("flax.nnx.Variable({value}, persistent={p})", value=value, p=persistent)
     elif construct.kind == "buffer":
         value = context.expression("flax.nnx.Variable({value})", value=value)
     name = literal(construct.name)
