@@ -63,7 +63,10 @@ def write_registration(construct: Registration, node: cst.SimpleStatementLine, c
     parts = {"owner": context.rewrite(construct.owner), "name": context.rewrite(construct.name),
              "value": context.rewrite(construct.value)}  # fmt: skip
     if construct.kind == "buffer":
-        if context.target.name == "torch":
+        if context.target.name == "torch" and construct.persistent is not None:
+            parts["persistent"] = context.rewrite(construct.persistent)
+            call = context.expression("{owner}.register_buffer({name}, {value}, persistent={persistent})", **parts)
+        elif context.target.name == "torch":
             call = context.expression("{owner}.register_buffer({name}, {value})", **parts)
         else:
             call = context.expression("helpers.register_buffer({owner}, {name}, {value})", **parts)
@@ -94,10 +97,14 @@ def read_buffer(node: cst.SimpleStatementLine, context: FileContext) -> Registra
     owner_type = context.type_of(target.value)
     if not isinstance(owner_type, Instance) or not context.inference.is_module(owner_type):
         return None
-    if len(small.value.args) != 1 or small.value.args[0].keyword is not None:
+    if not small.value.args:
+        return None
+    value, *options = small.value.args
+    keywords = [option.keyword.value if option.keyword is not None else "" for option in options]
+    if value.keyword is not None or keywords not in ([], ["persistent"]):
         return Refusal("a variable with options that cannot be read", small.value)
     name = cst.SimpleString(f'"{target.attr.value}"')
-    return Registration(target.value, name, small.value.args[0].value, "buffer")
+    return Registration(target.value, name, value.value, "buffer", options[0].value if options else None)
 
 
 def write_attribute(construct: PlainAttribute, node: cst.Assign, context: FileContext) -> None:
