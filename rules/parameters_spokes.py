@@ -99,12 +99,12 @@ def read_buffer(node: cst.SimpleStatementLine, context: FileContext) -> Registra
         return None
     if not small.value.args:
         return None
-    value, *options = small.value.args
+    first, *options = small.value.args
     keywords = [option.keyword.value if option.keyword is not None else "" for option in options]
-    if value.keyword is not None or keywords not in ([], ["persistent"]):
+    if first.keyword is not None or keywords not in ([], ["persistent"]):
         return Refusal("a variable with options that cannot be read", small.value)
     name = cst.SimpleString(f'"{target.attr.value}"')
-    return Registration(target.value, name, value.value, "buffer", options[0].value if options else None)
+    return Registration(target.value, name, first.value, "buffer", options[0].value if options else None)
 
 
 def write_attribute(construct: PlainAttribute, node: cst.Assign, context: FileContext) -> None:
