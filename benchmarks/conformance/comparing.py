@@ -126,7 +126,7 @@ def _select_alike(given: torch.Tensor, one: torch.Tensor, other: torch.Tensor) -
         sizes = [size for position, size in enumerate(first.shape) if position != axis]
         if first.ndim != given.ndim or sizes != [size for position, size in enumerate(given.shape) if position != axis]:
             continue
-        if second.numel() and (second.min() < 0 or second.max() >= given.shape[axis]):
+        if any(each.numel() and (each.min() < 0 or each.max() >= given.shape[axis]) for each in (first, second)):
             continue
         if torch.equal(given.gather(axis, first), given.gather(axis, second)):
             return True
