@@ -33,7 +33,7 @@ PARAMETER_KINDS = frozenset(
 )
 HUB_KEYS = frozenset("call layer means domain dtypes samples random".split())
 ROW_KEYS = frozenset(
-    "call where kinds values weights writes review since means ignores helper unsupported".split()
+    "call where kinds values weights reads writes review since means ignores helper unsupported".split()
 )
 
 
@@ -94,7 +94,7 @@ def _framework(name: str, files: Mapping[str, bytes], hub: Mapping[str, HubOp]) 
             rows = value if isinstance(value, list) else [value]
             by_op[key] = tuple(_spelling(hub[key], name, row, where) for row in rows)
             for spelling in by_op[key]:
-                if spelling.form not in ("means", "unsupported"):
+                if spelling.reads and spelling.form not in ("means", "unsupported"):
                     by_path.setdefault(spelling.path, []).append(spelling)
     return Framework(name, facts, by_op, {path: tuple(rows) for path, rows in by_path.items()})
 
@@ -181,6 +181,7 @@ def _spelling(op: HubOp, framework: str, value: Any, where: str) -> Spelling:
         "values": row.get("values", {}),
         "weights": {name: _weight(text, where) for name, text in row.get("weights", {}).items()},
         "ignores": tuple(row.get("ignores", ())),
+        "reads": row.get("reads", True),
         "writes": row.get("writes", True),
         "review": row.get("review", ""),
         "since": str(row.get("since", "")),

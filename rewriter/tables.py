@@ -84,6 +84,7 @@ class Spelling:
     values: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     weights: Mapping[str, Weight] = field(default_factory=dict)
     ignores: tuple[str, ...] = ()
+    reads: bool = True
     writes: bool = True
     review: str = ""
     since: str = ""

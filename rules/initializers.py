@@ -33,7 +33,7 @@ def recognize(node: cst.Call, context: FileContext) -> MutatingCall | None:
     except NoPlace:
         return None
     if place.kind == "variable" and not place.indices:
-        if _stored(construct, array) is None or not _is_statement(node, context):
+        if context.target.name != "jax" or _stored(construct, array) is None or not _is_statement(node, context):
             return None
     elif not place.indices and _is_given(place, node, context):
         return None

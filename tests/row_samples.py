@@ -103,7 +103,7 @@ def sample_texts(op: HubOp) -> tuple[str, ...]:
     if op.samples or not op.parameters:
         return op.samples
     required = [p for p in op.parameters if p.required]
-    if any(p.kind not in ("array", "array_or_scalar") for p in required):
+    if not required or any(p.kind not in ("array", "array_or_scalar") for p in required):
         return ()
     return tuple(dict.fromkeys(itertools.chain.from_iterable(_texts(op, dtype, len(required)) for dtype in op.dtypes)))
 
@@ -241,7 +241,9 @@ def _spelled_arguments(
         text = _own_text(framework, row, parameter.hub, op, value)
         if text is None:
             return None
-        if parameter.passing is Passing.VARIADIC or (positional and parameter.passing is not Passing.KEYWORD_ONLY):
+        if parameter.passing is Passing.VARIADIC and text.startswith("[") and op.parameter(parameter.hub).kind == "arrays":
+            parts.append(text[1:-1])  # arrays one by one where others take a list of them
+        elif parameter.passing is Passing.VARIADIC or (positional and parameter.passing is not Passing.KEYWORD_ONLY):
             parts.append(text)
         else:
             positional = False

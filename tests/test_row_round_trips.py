@@ -35,7 +35,7 @@ def calls(framework: str, op_name: str) -> list[str]:
     samples = [make_sample(op, text) for text in sample_texts(op)]
     found: dict[str, None] = {}
     for row in own.by_op[op_name]:
-        if row.form not in ("function", "method", "property") or not row.writes or not is_own(row):
+        if row.form not in ("function", "method", "property") or not (row.reads and row.writes) or not is_own(row):
             continue
         if any(parameter.hub == CONTEXT for parameter in row.parameters):
             continue
