@@ -88,8 +88,9 @@ def istft(
     shape = centered_window(window, n_fft if win_length is None else win_length, n_fft)
     onesided = x.shape[-1] != n_fft if onesided is None else onesided
     norm = "ortho" if normalized else None
-    frames = jnp.fft.irfft(x, n_fft, norm=norm) if onesided else jnp.fft.ifft(x, norm=norm)
-    frames = frames if return_complex else frames.real
+    # A real signal is taken from the lower half of a full spectrum, whatever the upper half holds.
+    half = x if onesided else x[..., : n_fft // 2 + 1]
+    frames = jnp.fft.ifft(x, norm=norm) if return_complex else jnp.fft.irfft(half, n_fft, norm=norm)
     count = x.shape[-2]
     total = n_fft + hop_length * (count - 1)
     positions = frame_positions(count, hop_length, n_fft)

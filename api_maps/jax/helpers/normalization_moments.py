@@ -18,9 +18,12 @@ def native_layer_norm(
     bias: jax.Array | None,
     eps: float,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """`layer_norm` with the mean and the reciprocal of the deviation, [..., 1] for each normalised axis."""
+    """`layer_norm` with the mean and the reciprocal of the deviation, [..., 1] for each normalised axis.
+
+    As in torch the two moments carry no gradient, other than those of `native_group_norm`.
+    """
     x = jnp.asarray(x)
-    values, axes = accumulation_type(x), trailing_axes(x, normalized_shape)
+    values, axes = accumulation_type(jax.lax.stop_gradient(x)), trailing_axes(x, normalized_shape)
     mean, variance = jnp.mean(values, axes, keepdims=True), jnp.var(values, axes, keepdims=True)
     return layer_norm(x, normalized_shape, weight, bias, eps), mean, jax.lax.rsqrt(variance + eps)
 
