@@ -7,9 +7,8 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
 	done)
 DEMO := fixtures/repositories/classifier
 # JAX, torch and TensorFlow each start a thread per core; test processes share the cores among themselves. XLA compiles
-# thousands of programs that run once for microseconds: quickly compiled, and kept, they halve the time of a run.
+# thousands of programs that run once for microseconds: they are kept and shared, at the optimization that users have.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 JAX_PLATFORMS=cpu \
-	XLA_FLAGS="--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true" \
 	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/compiled \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 

@@ -60,7 +60,7 @@ def test_activation(name: str, arguments: tuple[Any, ...]) -> None:
     theirs, ours = getattr(torch.nn, name)(*arguments), getattr(activation_layers, name)(*arguments)
     # Every kink and bound is among the inputs: -3, -2, -1, -0.5, 0, 0.5, 1, 3, 6.
     x = torch.cat([torch.arange(-40, 56) / 8, 30 * torch.randn(64)]).reshape(2, 5, 4, 4)
-    compare_modules(theirs, ours, x)
+    compare_modules(theirs, ours, x, tolerance=5e-6)
 
 
 @pytest.mark.filterwarnings("ignore:Implicit dimension choice")
