@@ -19,7 +19,7 @@ help:
 	@echo "make test         lint, types and the everyday tests"
 	@echo "make test-slow    the long sweeps"
 	@echo "make bench        the cost of a conversion, of the command and of converted models"
-	@echo "make conformance  every operation of torch's test database, converted and compared"
+	@echo "make conformance  every operation, module and optimizer of torch's test databases, converted and compared"
 	@echo "make sweep        convert whole packages of other people's code (downloads them once; an hour)"
 	@echo "make clean        remove what these targets made"
 
@@ -53,6 +53,8 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.models
 
 conformance: $(STAMP)
+	$(TEST_ENVIRONMENT) $(BIN)/python -m benchmarks.conformance.modules --write
+	$(TEST_ENVIRONMENT) $(BIN)/python -m benchmarks.conformance.optimizers --write
 	$(TEST_ENVIRONMENT) $(BIN)/python -m benchmarks.conformance --write
 
 sweep: $(STAMP)

@@ -13,13 +13,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .coverage import totals_text, write
+from .coverage import operation_parts, totals_text
 from .database import entries
 from .measuring import BRIDGES
+from .page import COVERAGE, write_parts
 from .processes import measure_all
 from .results import load, save
-
-COVERAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
 
 
 def main() -> int:
@@ -32,7 +31,7 @@ def main() -> int:
         for target, found in results.items():
             if {result["name"] for result in found} != set(known):
                 raise SystemExit(f"--write needs every operation for {target}")
-        write(COVERAGE, results, arguments.samples)
+            write_parts(COVERAGE, operation_parts(target, found, arguments.samples))
     return int(any(result["status"] in ("wrong", "crashed") for found in results.values() for result in found))
 
 
@@ -44,7 +43,7 @@ def read_arguments(known: list[str]) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=5, help="samples of each operation, 0 for all (default: 5)")
     parser.add_argument("--json", metavar="FILE", help="write every result; {target} in the name stands for the target")
     parser.add_argument("--keep", action="store_true", help="measure only what FILE lacks, or what --only names")
-    parser.add_argument("--write", action="store_true", help=f"write docs/{COVERAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"write the target's parts of docs/{COVERAGE.name}")
     arguments = parser.parse_args()
     if unknown := set(arguments.only or ()) - set(known):
         parser.error(f"not in the database: {', '.join(sorted(unknown))}")

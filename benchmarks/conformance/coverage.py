@@ -1,30 +1,16 @@
-"""docs/coverage.md, from results: totals by area, then one line for each operation."""
+"""Results as printed, and as the parts of docs/coverage.md: totals by area, and one line for each entry."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from .results import STATUSES
+from .results import STATUSES, Result
 
 TITLES = {"jax": "JAX", "numpy": "NumPy"}
 _LONGEST_REASON = 160
-
-_HEAD = """# Coverage of torch's operations
-
-`make conformance` writes this file; it is never edited by hand. Every entry of torch's own test database of
-operations (`op_db`, torch {version}) is taken with {samples} samples, in float32 and some in int64, bool and complex64.
-Each sample is written as a person would write it (as a function, method, operator, with keywords, by position, in
-place), converted through the public API, run, and compared with torch: values, shapes, kinds of dtype and gradients;
-random draws by shape, kind and distribution.
-
-- **supported**: all samples agree in all forms.
-- **partial**: those that are converted agree; others are refused, with the reason.
-- **refused**: left as it was, with the reason.
-- **wrong**, **crashed**: our mistakes.
-- **out of scope**: sparse, quantised, nested, CUDA only, internal to torch, or nothing that source text can say.
-"""
 
 
 def share(counts: Counter[str]) -> str:
@@ -39,18 +25,53 @@ def totals_text(target: str, found: list[dict[str, Any]]) -> str:
     return f"{target}: {share(counts)} supported; " + ", ".join(f"{counts[status]} {status}" for status in STATUSES)
 
 
-def write(path: Path, results: dict[str, list[dict[str, Any]]], samples: int) -> None:
-    """Write the coverage table of all targets."""
+def print_results(results: Iterator[Result], verbose: bool) -> list[dict[str, Any]]:
+    """Print a line for each result that is not `supported`, and the totals; the results in their JSON form."""
+    found = []
+    start = time.monotonic()
+    for result in results:
+        found.append(result.to_dict())
+        if result.status != "supported":
+            outcomes = ", ".join(f"{n} {outcome}" for outcome, n in result.outcomes.items())
+            print(f"{result.status:9} {result.name} ({outcomes}): {result.reason}", flush=True)
+            for problem in result.problems if verbose else ():
+                print(f"    [{problem.form}] {problem.outcome}: {problem.reason}\n{problem.source}\n", flush=True)
+    print(f"{totals_text('jax', found)}  ({time.monotonic() - start:.0f} s)")
+    return found
+
+
+def exit_code(found: list[dict[str, Any]]) -> int:
+    """1 if anything is wrong or crashed."""
+    return int(any(result["status"] in ("wrong", "crashed") for result in found))
+
+
+def operation_parts(target: str, found: list[dict[str, Any]], samples: int) -> dict[str, str]:
+    """The two parts of the page on a target's operations; samples: how many were taken of each, 0 for all."""
+    totals, operations = f"{TITLES[target]}: totals", f"{TITLES[target]}: operations"
+    taken = f"{samples or 'All'} samples of each operation, torch {_torch_version()}."
+    return {
+        totals: f"## {totals}\n\n{taken}\n\n{_totals(found)}",
+        operations: f"## {operations}\n\n{_entries('operation', found)}",
+    }
+
+
+def entry_part(title: str, kind: str, found: list[dict[str, Any]]) -> dict[str, str]:
+    """The part of the page on all modules or optimizers; kind: the word for one of them."""
+    totals = f"{totals_text(f'torch {_torch_version()}', found)}."
+    return {title: f"## {title}\n\n{totals}\n\n{_entries(kind, found)}"}
+
+
+def _torch_version() -> str:
     import torch
 
-    text = _HEAD.format(version=torch.__version__.partition("+")[0], samples=samples or "all")
-    for target, found in results.items():
-        text += f"\n## {TITLES[target]}: totals\n\n{_totals(found)}"
-    for target, found in results.items():
-        text += f"\n## {TITLES[target]}: operations\n\n| operation | status | why |\n|---|---|---|\n"
-        for result in sorted(found, key=lambda result: result["name"]):
-            text += f"| `{result['name']}` | {result['status']} | {_why(result)} |\n"
-    path.write_text(text, encoding="utf-8")
+    return torch.__version__.partition("+")[0]
+
+
+def _entries(kind: str, found: list[dict[str, Any]]) -> str:
+    text = f"| {kind} | status | why |\n|---|---|---|\n"
+    for result in sorted(found, key=lambda result: result["name"]):
+        text += f"| `{result['name']}` | {result['status']} | {_why(result)} |\n"
+    return text
 
 
 def _totals(found: list[dict[str, Any]]) -> str:

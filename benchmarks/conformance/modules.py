@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import copy
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,8 +23,10 @@ import ivy_convert
 
 from .bridges import flatten, to_numpy
 from .comparing import difference, gradient_difference, structure_difference
+from .coverage import entry_part, exit_code, print_results
 from .database import tensors_of
 from .literals import Names, Unwritable
+from .page import COVERAGE, write_parts
 from .results import Problem, Result
 
 HEADER = "import torch\nfrom torch import nn\n"
@@ -375,23 +376,12 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="layers such as Conv2d (default: all)")
     parser.add_argument("--samples", type=int, default=SAMPLES, help=f"0 for all (default: {SAMPLES})")
     parser.add_argument("--verbose", action="store_true", help="show the source of each problem")
+    parser.add_argument("--write", action="store_true", help=f"write the part of docs/{COVERAGE.name}")
     arguments = parser.parse_args()
-    return print_results(measure_modules(arguments.names, arguments.samples), arguments.verbose)
-
-
-def print_results(found: Iterator[Result], verbose: bool) -> int:
-    """A line for each result that is not `supported`, the totals, and 1 if anything is wrong or crashed."""
-    counts: dict[str, int] = {}
-    start = time.monotonic()
-    for result in found:
-        counts[result.status] = counts.get(result.status, 0) + 1
-        if result.status != "supported":
-            outcomes = ", ".join(f"{n} {outcome}" for outcome, n in result.outcomes.items())
-            print(f"{result.status:9} {result.name} ({outcomes}): {result.reason}", flush=True)
-            for problem in result.problems if verbose else ():
-                print(f"    [{problem.form}] {problem.outcome}: {problem.reason}\n{problem.source}\n", flush=True)
-    print(", ".join(f"{n} {status}" for status, n in counts.items()), f"({time.monotonic() - start:.0f} s)")
-    return int(bool(counts.get("wrong") or counts.get("crashed")))
+    found = print_results(measure_modules(arguments.names, arguments.samples), arguments.verbose)
+    if arguments.write and not arguments.names:
+        write_parts(COVERAGE, entry_part("JAX: modules", "module", found))
+    return exit_code(found)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,10 @@ import ivy_convert
 
 from .bridges import to_numpy
 from .comparing import difference
+from .coverage import entry_part, exit_code, print_results
 from .literals import literal
-from .modules import Converted, convert, print_results
+from .modules import Converted, convert
+from .page import COVERAGE, write_parts
 from .results import Problem, Result
 
 STEPS = 10
@@ -234,8 +236,12 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="optimizers such as AdamW (default: all)")
     parser.add_argument("--verbose", action="store_true", help="show the source of each problem")
+    parser.add_argument("--write", action="store_true", help=f"write the part of docs/{COVERAGE.name}")
     arguments = parser.parse_args()
-    return print_results(measure_optimizers(arguments.names), arguments.verbose)
+    found = print_results(measure_optimizers(arguments.names), arguments.verbose)
+    if arguments.write and not arguments.names:
+        write_parts(COVERAGE, entry_part("JAX: optimizers", "optimizer", found))
+    return exit_code(found)
 
 
 if __name__ == "__main__":
