@@ -186,11 +186,21 @@ class Inference:
             return constant
         definition = self.repository.resolve(path)
         if definition is None:
-            return Reference(path)
+            return self._class_attribute(path)
         if isinstance(definition.node, (cst.ClassDef, cst.FunctionDef)):
             return Reference(definition.path)
         name = definition.path.rpartition(".")[2]
         return self._module_globals(definition.file).get(name, UNKNOWN)
+
+    def _class_attribute(self, path: str) -> Type:
+        """`Settings.width`: what the class keeps under that name; a reference where that is a method or not known."""
+        owner, _, name = path.rpartition(".")
+        if self.class_definition(owner) is None:
+            return Reference(path)
+        if any(base.startswith("enum.") for base in self.ancestors(owner)):
+            return Instance(owner)
+        found = self._instance_attribute(Instance(owner), name)
+        return Reference(path) if isinstance(found, Method) or found == UNKNOWN else found
 
     def read_builtin(self, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> BoundOp | None:
         """A Python builtin called on an array, where the source framework's rows spell it."""

@@ -13,6 +13,7 @@ from ..rewriter.context import FileContext
 from ..rewriter.expressions import append_argument, keyword_argument
 from ..rewriter.read import BoundOp, Refusal
 from ..rewriter.rule import Rule
+from .evident_modules import is_evident_construction
 from .rngs import NAME, may_take_rngs, module_rngs
 
 
@@ -27,6 +28,8 @@ def read(node: cst.Call, context: FileContext) -> OpenConstruction | None:
         return None
     if any(argument.keyword is not None and argument.keyword.value == NAME for argument in node.args):
         return None
+    if is_evident_construction(context.inference, node):
+        return OpenConstruction()
     return OpenConstruction() if may_take_rngs(context, context.type_of(node.func)) else None
 
 

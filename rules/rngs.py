@@ -17,10 +17,12 @@ from ..rewriter.context import FileContext
 from ..rewriter.expressions import append_argument, keyword_argument, parenthesized
 from ..rewriter.infer import Inference
 from ..rewriter.lattice import (
+    UNKNOWN,
     Callback,
     Either,
     Instance,
     Mapping,
+    Method,
     Partial,
     RandomKey,
     Reference,
@@ -35,9 +37,12 @@ from ..rewriter.rule import Rule
 from ..rewriter.tables import CONTEXT, SpellingParameter
 from ..rewriter.write import is_cheap
 from .distribution_draws import is_distribution_draw
+from .evident_modules import is_evident_construction, is_evident_maker
 from .process_draws import calls_process_draws
 
 NAME = "rngs"
+#: Methods that Python itself calls.
+_FIXED_METHODS = frozenset("__getitem__ __getattr__ __iter__ __next__ __enter__ __len__ __init__ __new__".split())
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,8 @@ def needs_randomness(context: FileContext, call: cst.Call) -> bool:
         return bound.op.random or _layer_takes_rngs(context, bound.spelling.path)
     if is_distribution_draw(context.inference, context.scope.file, call):
         return True
+    if is_evident_construction(context.inference, call):
+        return True
     return takes_rngs(context, context.type_of(call.func))
 
 
@@ -117,9 +124,12 @@ def takes_rngs(context: FileContext, callee: Type) -> bool:
         return takes_rngs(context, callee.function)
     if isinstance(callee, Either):
         return all(takes_rngs(context, option) for option in callee.options)
+    inference = context.inference
+    if isinstance(callee, Method) and isinstance(callee.receiver, Instance):
+        found = inference.method(callee.receiver.path, callee.name)
+        return found is not None and is_factory(context, found[1])
     if not isinstance(callee, Reference):
         return False
-    inference = context.inference
     definition = inference.repository.resolve(callee.path)
     if definition is None:
         if context.source.owns(callee.path):
@@ -171,28 +181,31 @@ def is_factory(context: FileContext, definition: Definition) -> bool:
         return cache[definition.path]
     cache[definition.path] = False
     node = definition.node
-    if not isinstance(node, cst.FunctionDef) or _is_method_with_self(context, definition):
+    if not isinstance(node, cst.FunctionDef) or _needs_no_parameter(context, definition):
         return False
-    result = context.inference.results.get(definition.path)
-    if result is not None and _holds_module(context.inference, result):
+    result = context.inference.results.get(definition.path, UNKNOWN)
+    if _holds_module(context.inference, result) or is_evident_maker(context.inference, definition.path):
         types = context.inference.files[definition.file].types
-        callees = [types.get(part.func, Callback(result)) for part in walk(node.body) if isinstance(part, cst.Call)]
+        calls = [part for part in walk(node.body) if isinstance(part, cst.Call)]
+        callees = [types.get(call.func, Callback(result)) for call in calls]
         seeds = context.source.fact("seed_functions", default=())
         # A function that seeds the generator itself builds its modules from that seed.
         if not any(isinstance(callee, Reference) and callee.path in seeds for callee in callees):
             cache[definition.path] = any(
                 takes_rngs(context, callee) or may_take_rngs(context, callee) for callee in callees
-            )
+            ) or any(is_evident_construction(context.inference, call) for call in calls)
     return cache[definition.path]
 
 
-def _is_method_with_self(context: FileContext, definition: Definition) -> bool:
-    """Methods of modules have `self.rngs`; static and class methods have not."""
+def _needs_no_parameter(context: FileContext, definition: Definition) -> bool:
+    """Methods of modules have `self.rngs`, static and class methods have not; some methods cannot take it."""
     if not definition.owner:
         return False
     node = definition.node
     assert isinstance(node, cst.FunctionDef)
     names = {getattr(decorator.decorator, "value", "") for decorator in node.decorators}
+    if names & {"property", "cached_property"} or node.name.value in _FIXED_METHODS:
+        return True  # called by Python itself, which passes no other arguments
     return not names & {"staticmethod", "classmethod"} and context.inference.is_module_class(definition.owner)
 
 

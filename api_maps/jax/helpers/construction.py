@@ -16,7 +16,10 @@ def build(make: Callable[..., Any], *args: Any, rngs: nnx.Rngs, **kwargs: Any) -
     function = make
     while isinstance(function, partial):
         function = function.func
-    parameters = inspect.signature(function.__init__ if inspect.isclass(function) else function).parameters
+    try:
+        parameters = inspect.signature(function.__init__ if inspect.isclass(function) else function).parameters
+    except ValueError:  # Some functions written in C tell no signature.
+        return make(*args, **kwargs)
     if "rngs" in parameters:
         kwargs["rngs"] = rngs
     return make(*args, **kwargs)
