@@ -1,6 +1,7 @@
-"""Questions to compilers and exporters of the source framework, such as `torch.jit.is_scripting()`: the answer is no.
+"""Questions to the source framework about itself, such as `torch.jit.is_scripting()`: the answer is known.
 
-A branch that such a question decides is written without the question; the other branch goes.
+A branch that such a question decides is written without the question; the other branch goes, and so does what stands
+behind a branch that always leaves.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
+from ..rewriter.lattice import Reference
+from ..rewriter.nodes import walk
+from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
+from .known_answers import Answer, Answers
 
 _TARGETS = ("jax", "numpy", "tensorflow")
 
@@ -24,38 +29,24 @@ class Decided:
     api: str
 
 
-@dataclass(frozen=True)
-class Answer:
-    """The value of a question, or of a condition made of them."""
-
-    value: bool
-    api: str
-
-
 def _answer(node: cst.BaseExpression, context: FileContext) -> Answer | None:
     """What a condition comes to whatever the program does; None if that is open."""
+    known: Answers | None = context.state.get("answers")
+    if known is None:
+        known = context.state["answers"] = Answers(context.inference, context.scope.file)
+    return known.answer(node)
+
+
+def read_question(node: cst.Call | cst.Comparison, context: FileContext) -> Answer | None:
+    """`torch.jit.is_scripting()` by itself, `torch.__version__ >= "2.0"`; not the repository's own functions."""
     if isinstance(node, cst.Call):
-        path = context.direct_path(node.func) or ""
-        return Answer(False, path) if path in context.source.fact("always_false", default=()) else None
-    if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not):
-        inner = _answer(node.expression, context)
-        return Answer(not inner.value, inner.api) if inner is not None else None
-    if isinstance(node, cst.BooleanOperation):
-        decisive = isinstance(node.operator, cst.Or)
-        sides = [_answer(side, context) for side in (node.left, node.right)]
-        for side in sides:
-            if side is not None and side.value == decisive:
-                return side
-        return sides[0] if None not in sides else None
-    return None
-
-
-def read_question(node: cst.Call, context: FileContext) -> Answer | None:
-    """`torch.jit.is_scripting()` by itself."""
+        callee = context.type_of(node.func)
+        if isinstance(callee, Reference) and context.inference.repository.resolve(callee.path) is not None:
+            return None
     return _answer(node, context)
 
 
-def write_question(construct: Answer, node: cst.Call, context: FileContext) -> cst.Name:
+def write_question(construct: Answer, node: cst.Call | cst.Comparison, context: FileContext) -> cst.Name:
     """`False`."""
     context.converted(node, api=construct.api, rule="compiler_questions")
     return cst.Name(str(construct.value), lpar=node.lpar, rpar=node.rpar)
@@ -127,13 +118,79 @@ def write_branch(construct: Decided, node: cst.If, context: FileContext) -> Any:
     return cst.FlattenSentinel(statements)
 
 
+def read_block(node: cst.IndentedBlock, context: FileContext) -> int | None:
+    """A block in which a branch that is always taken leaves, with statements behind it: how many statements run."""
+    for index, statement in enumerate(node.body[:-1]):
+        if isinstance(statement, cst.If):
+            answer = _answer(statement.test, context)
+            if answer is not None:
+                taken = statement.body if answer.value else getattr(statement.orelse, "body", None)
+                if isinstance(taken, cst.IndentedBlock) and _leaves(taken.body[-1]):
+                    return index + 1
+    return None
+
+
+def _leaves(statement: cst.CSTNode) -> bool:
+    """Whether a statement is the last that runs of its block."""
+    small = statement.body[-1] if isinstance(statement, cst.SimpleStatementLine) else None
+    return isinstance(small, (cst.Return, cst.Raise, cst.Continue, cst.Break))
+
+
+def write_block(construct: int, node: cst.IndentedBlock, context: FileContext) -> Any:
+    """The block up to the branch. A generator stays one only by what is dropped, so it is left alone."""
+    dropped = [part for statement in node.body[construct:] for part in walk(statement)]
+    if any(isinstance(part, cst.Yield) for part in dropped):
+        return None
+    return context.rewrite(node.with_changes(body=node.body[:construct]))
+
+
+@dataclass(frozen=True)
+class Version:
+    """The source framework's version, read as text or (`is_plain` false) to take a part of it."""
+
+    api: str
+    is_plain: bool
+
+
+def read_version(node: cst.Attribute | cst.Name | cst.Call, context: FileContext) -> Version | Refusal | None:
+    """`torch.__version__` where it is parsed or printed; comparisons of it are answered where they stand."""
+    path = context.source.fact("version", "path", default="")
+    found = context.direct_path(node.func if isinstance(node, cst.Call) else node) or ""
+    if not path or not (found == path or found.startswith(f"{path}.")):
+        return None
+    if found != path:
+        return Version(path, False)
+    above = context.stack[-3:-1]
+    printed = any(isinstance(part, cst.FormattedStringExpression) for part in above)
+    if printed or isinstance(above[-1], (cst.Attribute, cst.Subscript)) or (above and isinstance(above[0], cst.Call)):
+        return Version(path, True)
+    return Refusal(f"{path} is no plain text, and {context.target.name} has other versions; drop the check", node, path)
+
+
+def write_version(construct: Version, node: cst.Attribute | cst.Name | cst.Call, context: FileContext) -> Any:
+    """The version whose behaviour the converted program has, as text."""
+    if not construct.is_plain:
+        return context.rewrite_children(node)
+    version = context.source.fact("version", "value")
+    reason = f"stands for the version of {context.source.name} that the converted program behaves as"
+    context.review(node, reason, api=construct.api, rule="compiler_questions")
+    outer = context.enclosing(cst.FormattedString)
+    quote = "'" if outer is not None and '"' in outer.start else '"'
+    return cst.SimpleString(f"{quote}{version}{quote}")
+
+
 def _rule(name: str, kind: type[cst.CSTNode], read: Any, write: Any, order: int = 35) -> Rule:
     return Rule(f"compiler_{name}", (kind,), {"torch": read}, dict.fromkeys(_TARGETS, write), order=order)
 
 
 RULES = (
     _rule("question", cst.Call, read_question, write_question),
+    _rule("comparison", cst.Comparison, read_question, write_question),
+    _rule("version", cst.Attribute, read_version, write_version),
+    _rule("version_part", cst.Call, read_version, write_version),
+    _rule("version_name", cst.Name, read_version, write_version),
     _rule("condition", cst.BooleanOperation, read_condition, write_condition),
     _rule("choice", cst.IfExp, read_choice, write_choice),
     _rule("branch", cst.If, read_branch, write_branch),
+    _rule("block", cst.IndentedBlock, read_block, write_block),
 )
