@@ -12,7 +12,7 @@ TEST_ENVIRONMENT := OMP_NUM_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 JAX_PLATFORMS=cpu \
 	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/compiled \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: help install demo test test-slow lint bench conformance clean
+.PHONY: help install demo test test-slow lint bench conformance sweep e2e clean
 
 help:
 	@echo "make demo         convert and verify an example repository"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench        the cost of a conversion, of the command and of converted models"
 	@echo "make conformance  every operation, module and optimizer of torch's test databases, converted and compared"
 	@echo "make sweep        convert whole packages of other people's code (downloads them once; an hour)"
+	@echo "make e2e          models of other people's packages, converted, run and trained (downloads them once)"
 	@echo "make clean        remove what these targets made"
 
 install: $(STAMP)
@@ -59,6 +60,9 @@ conformance: $(STAMP)
 
 sweep: $(STAMP)
 	$(BIN)/python -m benchmarks.sweep --write
+
+e2e: $(STAMP)
+	$(TEST_ENVIRONMENT) $(BIN)/python -m benchmarks.e2e --write
 
 clean:
 	rm -rf $(VENV) demo_output build *.egg-info .pytest_cache .mypy_cache .ruff_cache

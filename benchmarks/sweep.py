@@ -47,6 +47,8 @@ PACKAGES = {
     "diffusers": "0.42.1",
     "transformers": "5.23.0",
 }
+#: Small packages that others build on, for `benchmarks.e2e` alone.
+BESIDE = {"ema-pytorch": "0.8.3", "torch-einops-utils": "0.2.0"}
 PAGE = Path(__file__).parent.parent / "docs" / "sweep.md"
 #: A class of reasons is listed from this many packages on.
 WIDESPREAD = 3
@@ -83,12 +85,13 @@ def cache_folder() -> Path:
 
 def package_files(package: str) -> dict[str, bytes]:
     """The Python files of a package's wheel by path, downloaded on first use."""
-    folder = cache_folder() / f"{package}-{PACKAGES[package]}"
+    version = PACKAGES.get(package) or BESIDE[package]
+    folder = cache_folder() / f"{package}-{version}"
     wheels = sorted(folder.glob("*.whl"))
     if not wheels:
         subprocess.run(
             [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-             "--only-binary", ":all:", "--dest", str(folder), f"{package}=={PACKAGES[package]}"],
+             "--only-binary", ":all:", "--dest", str(folder), f"{package}=={version}"],
             check=True,
         )  # fmt: skip
         wheels = sorted(folder.glob("*.whl"))

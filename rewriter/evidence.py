@@ -30,6 +30,8 @@ class ArrayEvidence:
     other.
     keywords: argument names that only its methods take.
     module_calls: methods that only modules have.
+    own_method: whether the repository's classes have a method of a name, with a call one that takes its arguments: then
+    the name tells nothing.
     array_function: whether a call's first argument must be an array, by dotted name in the file.
     """
 
@@ -39,13 +41,15 @@ class ArrayEvidence:
         unique_calls: frozenset[str],
         shared_attributes: frozenset[str],
         keywords: frozenset[str],
-        module_calls: frozenset[str] = frozenset(),
+        module_calls: frozenset[str],
+        own_method: Callable[[str, cst.Call | None], bool],
     ) -> None:
         self.unique_attributes = unique_attributes - _BUILTIN_ATTRIBUTES
         self.unique_calls = unique_calls
         self.shared_attributes = shared_attributes - _BUILTIN_ATTRIBUTES
         self.keywords = keywords
         self.module_calls = module_calls
+        self.own_method = own_method
 
     def names(
         self,
@@ -74,7 +78,8 @@ class ArrayEvidence:
         for node in body:
             if type(node) is cst.Attribute:
                 attribute = node.attr.value
-                if attribute in self.unique_attributes or (shared and attribute in _ARRAY_FACTS):
+                unique = attribute in self.unique_attributes and not self.own_method(attribute, None)
+                if unique or (shared and attribute in _ARRAY_FACTS):
                     note(node.value, True)
                 elif attribute in _OTHER_ATTRIBUTES:
                     note(node.value, False)
@@ -103,8 +108,8 @@ class ArrayEvidence:
 
     def _is_array_call(self, call: cst.Call, name: str, shared: frozenset[str]) -> bool:
         """Whether only an array can have this method called on it."""
-        if name in self.unique_calls or name in shared:
-            return True
+        if name in self.unique_attributes or name in self.unique_calls or name in shared:
+            return not self.own_method(name, call)
         return any(argument.keyword is not None and argument.keyword.value in self.keywords for argument in call.args)
 
 

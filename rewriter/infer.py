@@ -44,6 +44,7 @@ from .lattice import (
     without_rank,
     without_storage,
 )
+from .method_definitions import MethodDefinitions
 from .names import Definition, FileScope, Repository, bind_import, dotted
 from .nodes import NodesByKind, walk
 from .read import BoundOp, Refusal, literal, read_call, read_property
@@ -91,6 +92,7 @@ class Inference:
             self.framework.array_attributes,
             self.framework.evidence_keywords,
             self.framework.module_calls,
+            self.defines_method,
         )
         self.files: dict[str, FileTypes] = {}
         self.failures: dict[str, str] = {}
@@ -110,6 +112,7 @@ class Inference:
         self._module_cache: dict[str, bool] = {}
         self._path_cache: dict[tuple[str, str], str | None] = {}
         self._kinds: dict[str, NodesByKind] = {}
+        self._methods: MethodDefinitions | None = None
 
     def run(self) -> None:
         """Passes over all files, in the order of their paths, until what calls hand on stays the same."""
@@ -753,7 +756,7 @@ class Inference:
         if not isinstance(call.func, cst.Attribute):
             return None
         name = call.func.attr.value
-        if name in self.framework.telling_module_methods and not self.defines_method(name):
+        if name in self.framework.telling_module_methods and not self.defines_method(name, call):
             return self.framework.method_result(self.framework.module_base, name)
         unique = (
             name in self.evidence.unique_attributes
@@ -767,7 +770,7 @@ class Inference:
         unique = unique or (name in self.framework.dtype_calls and any(isinstance(value, DType) for value in given))
         # `x.transpose(1, 2)`: other arrays take as many axes as they have.
         unique = unique or (self.framework.axis_pair_calls.get(name) == len(given) and all(v == INT for v in given))
-        if not unique or self.defines_method(name):
+        if not unique or self.defines_method(name, call):
             return None
         evaluator.types[call.func.value] = ARRAY
         result = self._array_method(name, call, evaluator)
@@ -778,24 +781,14 @@ class Inference:
             return None
         return result
 
-    def defines_method(self, name: str) -> bool:
-        """Whether any class of the repository has a method of this name."""
-        return name in self._method_names
-
-    @property
-    def _method_names(self) -> frozenset[str]:
-        cached: frozenset[str] | None = self.__dict__.get("_method_name_cache")
-        if cached is None:
-            names = {
-                statement.name.value
-                for scope in self.repository.scopes.values()
-                for definition in scope.definitions.values()
-                if isinstance(definition.node, cst.ClassDef)
-                for statement in definition.node.body.body
-                if isinstance(statement, cst.FunctionDef)
-            }
-            cached = self.__dict__["_method_name_cache"] = frozenset(names)
-        return cached
+    def defines_method(self, name: str, call: cst.Call | None = None) -> bool:
+        """Whether any class of the repository has a method of this name; one that takes a call's arguments."""
+        if self._methods is None:
+            nodes = (
+                definition.node for scope in self.repository.scopes.values() for definition in scope.definitions.values()
+            )
+            self._methods = MethodDefinitions(node for node in nodes if isinstance(node, cst.ClassDef))
+        return self._methods.defines(name, call)
 
     def instance_of(self, classes: Type) -> Type:
         """What `isinstance(x, classes)` says of x."""

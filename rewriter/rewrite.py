@@ -256,19 +256,24 @@ class Rewriter:
             name = f"{self.context.source.array_class}.{callee.name}"
             return self._refuse(unknown(self.context, node, name), node, "tables")
         if isinstance(callee, Method) and callee.receiver == UNKNOWN and self._might_be_array(node, callee.name):
-            return self._refuse(
-                Refusal(
-                    f"if {_text(node.func.value)} is an array, .{callee.name}() means something else in "  # type: ignore[attr-defined]
-                    f"{self.context.target.name}; annotate its type so that it can be converted",
-                    node, f"{self.context.source.array_class}.{callee.name}"), node, "types")  # fmt: skip
+            return self._method_of_unknown(node, callee.name)
         return self.children(node)
+
+    def _method_of_unknown(self, node: cst.Call, name: str) -> cst.CSTNode:
+        """A method call that would be written otherwise if its receiver, of unknown type, were an array."""
+        receiver = _text(node.func.value)  # type: ignore[attr-defined]
+        reason = f"if {receiver} is an array, .{name}() means something else in {self.context.target.name}"
+        api = f"{self.context.source.array_class}.{name}"
+        if self.context.inference.defines_method(name, node):
+            # Most likely the repository's own method, which keeps its form.
+            self.context.review(node, f"{reason}; annotate its type if it is one", api=api, rule="types")
+            return self.children(node)
+        return self._refuse(Refusal(f"{reason}; annotate its type so that it can be converted", node, api), node, "types")
 
     def _might_be_array(self, node: cst.Call, name: str) -> bool:
         """Whether a method call on a value of unknown type would be written otherwise if it were an array."""
         path = f"{self.context.source.array_class}.{name}"
         if name in self.context.source.fact("ambiguous_methods", default=()) or path not in self.context.source.by_path:
-            return False
-        if self.context.inference.defines_method(name):
             return False
         bound = read_call(self.context.tables, self.context.source.name, path, node, self.context.type_of)
         if not isinstance(bound, BoundOp):

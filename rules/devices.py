@@ -70,7 +70,7 @@ def read_cast(node: cst.Call, context: FileContext) -> UnknownCast | Refusal | N
     if not isinstance(function, cst.Attribute) or function.attr.value != "to":
         return None
     receiver = context.type_of(function.value)
-    if not isinstance(receiver, (Unknown, Method)) or context.inference.defines_method("to"):
+    if not isinstance(receiver, (Unknown, Method)) or context.inference.defines_method("to", node):
         return None
     given = {argument.keyword.value: argument.value for argument in node.args if argument.keyword is not None}
     plain = [argument.value for argument in node.args if argument.keyword is None and not argument.star]
@@ -98,7 +98,7 @@ def read_move(node: cst.Call, context: FileContext) -> UnknownMove | None:
     function = node.func
     if not isinstance(function, cst.Attribute) or context.type_of(function.value) != UNKNOWN:
         return None
-    if context.inference.defines_method(function.attr.value):
+    if context.inference.defines_method(function.attr.value, node):
         return None
     positional = [argument for argument in node.args if argument.keyword is None or argument.keyword.value == "device"]
     options = [argument for argument in node.args if argument not in positional]

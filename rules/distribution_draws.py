@@ -28,7 +28,7 @@ def is_distribution_draw(inference: Inference, file: str, call: cst.Call) -> boo
     receiver = callee.receiver if isinstance(callee, Method) else UNKNOWN
     if receiver != UNKNOWN:
         return is_distribution(receiver)
-    if isinstance(callee, Reference) or inference.defines_method(call.func.attr.value):
+    if isinstance(callee, Reference) or inference.defines_method(call.func.attr.value, call):
         return False
     return uses_distributions(inference) and dotted(call.func.value) in _asked_for_densities(inference, file)
 

@@ -256,10 +256,10 @@ def read_call(node: cst.Call, context: FileContext) -> Detached | Trainable | Re
         return None
     name, receiver = node.func.attr.value, node.func.value
     value = context.type_of(receiver)
-    if name in _HOOKS and not context.inference.defines_method(name):
+    if name in _HOOKS and not context.inference.defines_method(name, node):
         return Refusal(_HOOK_REASON, node, f"Tensor.{name}")
     if name == "detach" and not node.args and (isinstance(value, Array) or value == UNKNOWN):
-        return None if context.inference.defines_method("detach") and value == UNKNOWN else Detached(receiver)
+        return None if context.inference.defines_method("detach", node) and value == UNKNOWN else Detached(receiver)
     listed = name == "requires_grad_" and _is_listed_parameter(receiver, context)
     if name == "requires_grad_" and (isinstance(value, Array) or listed):
         flag = node.args[0].value if node.args else cst.Name("True")

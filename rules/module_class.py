@@ -261,7 +261,7 @@ def read_forward_call(node: cst.Call, context: FileContext) -> ForwardCall | Non
         return ForwardCall(function.value)
     if isinstance(owner, Reference) and context.inference.is_module_class(owner.path):
         return ForwardCall(function.value)
-    if owner == UNKNOWN and not is_super(function.value) and not _others_forward(context):
+    if owner == UNKNOWN and not is_super(function.value) and not others_forward(context):
         return ForwardCall(function.value)
     if is_super(function.value):
         enclosing = context.enclosing(cst.ClassDef)
@@ -270,19 +270,28 @@ def read_forward_call(node: cst.Call, context: FileContext) -> ForwardCall | Non
     return None
 
 
-def _others_forward(context: FileContext) -> bool:
-    """Whether the repository has a class that is no module but has a forward method."""
+def others_forward(context: FileContext) -> bool:
+    """Whether the repository has a class that is no module but whose objects have a forward method."""
     known = context.inference.__dict__.get("_others_forward")
     if known is None:
         names = context.inference.framework.forward_methods
         known = context.inference.__dict__["_others_forward"] = any(
             isinstance(definition.node, cst.ClassDef)
             and not context.inference.is_module_class(definition.path)
-            and any(isinstance(s, cst.FunctionDef) and s.name.value in names for s in definition.node.body.body)
+            and any(_is_method(statement, names) for statement in definition.node.body.body)
             for scope in context.inference.repository.scopes.values()
             for definition in scope.definitions.values()
         )
     return bool(known)
+
+
+def _is_method(statement: cst.CSTNode, names: tuple[str, ...]) -> bool:
+    """Whether a statement defines a method of one of these names; a static one is an autograd function's."""
+    return (
+        isinstance(statement, cst.FunctionDef)
+        and statement.name.value in names
+        and not any(getattr(one.decorator, "value", "") == "staticmethod" for one in statement.decorators)
+    )
 
 
 def is_super(node: cst.BaseExpression) -> bool:

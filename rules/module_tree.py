@@ -80,7 +80,7 @@ def read_call(node: cst.Call, context: FileContext) -> ModuleQuery | ModeSwitch 
     receiver = node.func.value
     value = context.type_of(receiver)
     if not is_module_value(context, receiver, value):
-        if value != UNKNOWN or context.inference.defines_method(name):
+        if value != UNKNOWN or context.inference.defines_method(name, node):
             return None
         if name not in _TELLING and not _applies_function(node, name, context):
             return None

@@ -35,7 +35,7 @@ def read_host_value(node: cst.Call, context: FileContext) -> HostValue | None:
     function = node.func
     if not isinstance(function, cst.Attribute) or function.attr.value not in ("item", "tolist") or node.args:
         return None
-    if context.type_of(function.value) != UNKNOWN or context.inference.defines_method(function.attr.value):
+    if context.type_of(function.value) != UNKNOWN or context.inference.defines_method(function.attr.value, node):
         return None
     return HostValue(function.value, function.attr.value)
 

@@ -128,7 +128,11 @@ class EventReader:
         receiver, name = call.func.value, call.func.attr.value
         value = self.context.type_of(receiver)
         subject = dotted(receiver) or ""
-        if name == "backward" and self._may_be_array(value) and not self.context.inference.defines_method("backward"):
+        if (
+            name == "backward"
+            and self._may_be_array(value)
+            and not self.context.inference.defines_method("backward", call)
+        ):
             return "backward", subject
         if name == "backward" and isinstance(value, Array):
             return "backward", subject

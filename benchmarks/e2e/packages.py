@@ -1,0 +1,70 @@
+"""The packages that are converted for the programs: sources, what they need beside them, and their conversion."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ivy_convert.rewriter.repository import TreeResult, convert_files
+
+from ..sweep import cache_folder, package_files
+from .programs import Case, program
+
+#: Distributions that are converted together, with the import packages taken from them.
+GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "vit": {"vit-pytorch": ("vit_pytorch",)},
+    "x_transformers": {"x-transformers": ("x_transformers",), "torch-einops-utils": ("torch_einops_utils",)},
+    "diffusion": {"denoising-diffusion-pytorch": ("denoising_diffusion_pytorch",), "ema-pytorch": ("ema_pytorch",)},
+    "quantize": {"vector-quantize-pytorch": ("vector_quantize_pytorch",), "torch-einops-utils": ("torch_einops_utils",)},
+    "timm": {"timm": ("timm",), "segmentation-models-pytorch": ("segmentation_models_pytorch",)},
+    "metric": {"pytorch-metric-learning": ("pytorch_metric_learning",)},
+    "torchmetrics": {"torchmetrics": ("torchmetrics",)},
+    "kornia": {"kornia": ("kornia",)},
+    "gpytorch": {"gpytorch": ("gpytorch",), "linear-operator": ("linear_operator",)},
+    "geometric": {"torch-geometric": ("torch_geometric",)},
+    "transformers": {"transformers": ("transformers",)},
+    "diffusers": {"diffusers": ("diffusers",)},
+    "plain": {},
+}  # fmt: skip
+#: What the packages import besides, none of it array code that would have to be converted.
+DEPENDENCIES = (
+    "accelerate==1.15.0", "aiohttp==3.14.5", "einx==0.4.3", "filelock==4.2.11", "frozendict==2.5.1", "fsspec==2026.9.0",
+    "httpx==0.28.1", "huggingface_hub==2.4.0", "jaxtyping==0.3.11", "joblib==1.6.0", "kornia-rs==0.2.0",
+    "lightning-utilities==0.15.3", "loguru==0.7.3", "mpmath==1.4.1", "pillow==13.0.0", "psutil==7.2.2",
+    "regex==2026.11.15", "requests==2.34.2", "safetensors==0.8.0", "scikit-learn==1.9.1", "tokenizers==0.23.3",
+)  # fmt: skip
+
+
+def dependencies() -> Path:
+    """The folder with what the packages import besides, installed on first use."""
+    folder = cache_folder() / "dependencies"
+    if not folder.exists():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([*command, "--target", str(folder), *DEPENDENCIES], check=True)
+    return folder
+
+
+def sources(group: str, cases: Iterable[Case]) -> dict[str, bytes]:
+    """The group's Python files by path, with the programs of the cases beside the packages."""
+    files = {f"{case.module}.py": program(case).encode() for case in cases}
+    for distribution, packages in GROUPS[group].items():
+        for path, data in package_files(distribution).items():
+            if path.partition("/")[0] in packages:
+                files[path] = data
+    return files
+
+
+def convert(files: Mapping[str, bytes], folder: Path) -> TreeResult:
+    """Convert a group to JAX and write the result below `folder`."""
+    result = convert_files(files, "torch", "jax")
+    write(folder, {**result.files, **result.helpers})
+    return result
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by path below a folder."""
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
