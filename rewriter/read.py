@@ -307,6 +307,8 @@ def literal(node: cst.BaseExpression) -> Any:
         case cst.UnaryOperation(operator=cst.Minus(), expression=inner):
             value = literal(inner)
             return -value if isinstance(value, (int, float, complex)) else MISSING
+        case cst.Call(func=cst.Name(value="float"), args=[cst.Arg(value=cst.SimpleString() as text)]):
+            return float(text.evaluated_value) if text.evaluated_value in ("inf", "-inf", "nan") else MISSING
         case cst.Tuple(elements=elements) | cst.List(elements=elements):
             values = [literal(element.value) for element in elements]
             if any(value is MISSING for value in values) or any(

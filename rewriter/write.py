@@ -92,6 +92,9 @@ class OpWriter:
         for name, kinds in row.kinds.items():
             if self._kind(op.arguments.get(name)) not in kinds:
                 raise CannotWrite(f"{row.path} holds only where {name} is known to be {' or '.join(sorted(kinds))}")
+        for name in row.with_axes:
+            if not self._has_axes(op.arguments.get(name)):
+                raise CannotWrite(f"{row.path} holds only where {name} is known to have axes")
         if row.form == "means":
             idle = {name for name in row.ignores if self._is_idle(op.arguments.get(name))}
             return self._expand(row.path, op, frozenset({*row.where, *idle}))
@@ -121,6 +124,11 @@ class OpWriter:
             return type(argument.value).__name__
         found = self.context.type_of(argument.node) if isinstance(argument, Given) else None
         return found.dtype if isinstance(found, Array) else found.kind if isinstance(found, (Scalar, DType)) else None
+
+    def _has_axes(self, argument: Argument | None) -> bool:
+        """Whether an argument is certainly an array with axes, not a single number."""
+        found = self.context.type_of(argument.node) if isinstance(argument, Given) else None
+        return isinstance(found, Array) and bool(found.rank)
 
     def _value(self, argument: Argument | None, parameter: HubParameter | None = None) -> Any:
         if not isinstance(argument, Given):

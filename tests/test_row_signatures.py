@@ -123,3 +123,16 @@ def test_signatures(framework: str) -> None:
         for problem in problems(row)
     ]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("framework", [name for name in FRAMEWORKS if name != "torch"])
+def test_results_keep_their_names(framework: str) -> None:
+    """`x.max(1).values` stays so: what has names in one framework's results has them in the others'."""
+    named = {row.op: row.results for rows in TABLES.frameworks["torch"].by_op.values() for row in rows if row.results}
+    found = [
+        f"{row.location}: {row.path} lacks {names}"
+        for op, names in named.items()
+        for row in TABLES.writers(framework, op)
+        if row.form != "unsupported" and not set(names) <= set(row.results)
+    ]
+    assert not found, "\n".join(found)

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import jax.numpy as jnp
 import numpy as np
+import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -139,12 +141,12 @@ def _run(code: str, *arguments: object) -> list[np.ndarray]:
     return _flat(namespace["run"](*arguments))  # type: ignore[operator]
 
 
-def _check(code: str, torch_inputs: tuple[object, ...], inputs: tuple[object, ...]) -> None:
+def _check(code: str, target: str, torch_inputs: tuple[object, ...], inputs: tuple[object, ...]) -> None:
     try:
         expected = _run(code, *torch_inputs, 3)
     except (RuntimeError, IndexError):  # no valid program of the source framework
         assume(False)
-    result = ivy_convert.convert_source(code, source="torch", target="jax")
+    result = ivy_convert.convert_source(code, source="torch", target=target)
     if result.report.unsupported or result.report.review:
         return
     got = _run(result.code, *inputs, 3)
@@ -154,18 +156,19 @@ def _check(code: str, torch_inputs: tuple[object, ...], inputs: tuple[object, ..
 
 
 _SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+_ARRAYS = {"jax": jnp.asarray, "numpy": np.array}
 
 
+@pytest.mark.parametrize("target", _ARRAYS)
 @_SETTINGS
 @given(programs(parameter=False))
-def test_changes_of_local_arrays_are_equal_or_refused(code: str) -> None:
-    _check(code, (), ())
+def test_changes_of_local_arrays_are_equal_or_refused(target: str, code: str) -> None:
+    _check(code, target, (), ())
 
 
+@pytest.mark.parametrize("target", _ARRAYS)
 @_SETTINGS
 @given(programs(parameter=True))
-def test_changes_of_arguments_are_equal_or_refused(code: str) -> None:
-    import jax.numpy as jnp
-
+def test_changes_of_arguments_are_equal_or_refused(target: str, code: str) -> None:
     start = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
-    _check(code, (torch.from_numpy(start.copy()),), (jnp.asarray(start),))
+    _check(code, target, (torch.from_numpy(start.copy()),), (_ARRAYS[target](start),))

@@ -22,7 +22,7 @@ def gather(x, axis: int, index) -> np.ndarray:
 def index_select(x, axis: int, index) -> np.ndarray:
     """The entries of `x` at the 1-D (or 0-d) `index` along `axis`, which is kept."""
     x = np.asarray(x)
-    return x if x.ndim == 0 else np.take(x, np.atleast_1d(index), axis)
+    return x.copy() if x.ndim == 0 else np.take(x, np.atleast_1d(index), axis)
 
 
 def take_along_axis(x, indices, axis: int | None = None) -> np.ndarray:
@@ -30,7 +30,7 @@ def take_along_axis(x, indices, axis: int | None = None) -> np.ndarray:
     x, indices = np.asarray(x), np.asarray(indices)
     if axis is None:
         return np.ravel(x)[np.ravel(indices)]
-    return np.take_along_axis(x, indices, axis) if x.ndim else x
+    return np.take_along_axis(x, indices, axis) if x.ndim else x.copy()
 
 
 def narrow(x, axis: int, start, length: int) -> np.ndarray:
@@ -187,3 +187,9 @@ def nonzero_static(x, size: int, fill_value: int = -1) -> np.ndarray:
     filled = np.full((size, np.ndim(x)), fill_value)
     filled[: len(found)] = found
     return filled
+
+
+def masked_fill(x, mask, value) -> np.ndarray:
+    """`x` with `value` where the mask is set, of the element type of `x`."""
+    x = np.asarray(x)
+    return np.where(mask, value, x).astype(x.dtype)

@@ -16,6 +16,18 @@ def solve(a, b, left: bool = True) -> np.ndarray:
     return np.linalg.solve(a, b)
 
 
+def addr(x, a, b, beta=1, alpha=1) -> np.ndarray:
+    """`beta * x + alpha * outer(a, b)` of `x` `[n, m]`, `a` `[n]` and `b` `[m]`; booleans stay booleans.
+
+    With `beta=0` nothing of `x` counts, not even NaN.
+    """
+    outer = np.outer(a, b)
+    x = np.zeros_like(x) if beta == 0 else np.asarray(x)
+    if np.result_type(x, outer) == np.bool_:
+        return np.logical_and(x, bool(beta)) | np.logical_and(outer, bool(alpha))
+    return beta * x + alpha * outer
+
+
 def solve_triangular(a, b, upper: bool, unitriangular: bool = False, left: bool = True) -> np.ndarray:
     """`x` with `t @ x = b`, or `x @ t = b` if not `left`, t being the upper or lower triangle of `a` `[..., n, n]`."""
     triangle = np.triu(a) if upper else np.tril(a)

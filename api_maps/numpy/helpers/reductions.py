@@ -1,21 +1,33 @@
 """Reductions with torch's choice of value and index."""
 
+from typing import NamedTuple
+
 import numpy as np
+import scipy.special
+
+from .sorting import ValuesIndices
 
 
-def max_with_indices(x, axis: int, keepdims: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Largest values along `axis` and where the first of them stands."""
-    return np.max(x, axis, keepdims=keepdims), np.argmax(x, axis, keepdims=keepdims)
-
-
-def min_with_indices(x, axis: int, keepdims: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest values along `axis` and where the first of them stands."""
-    return np.min(x, axis, keepdims=keepdims), np.argmin(x, axis, keepdims=keepdims)
-
-
-def aminmax(x, axis: int | None = None, keepdims: bool = False) -> tuple[np.ndarray, np.ndarray]:
+class MinMax(NamedTuple):
     """Smallest and largest values."""
-    return np.min(x, axis, keepdims=keepdims), np.max(x, axis, keepdims=keepdims)
+
+    min: np.ndarray
+    max: np.ndarray
+
+
+def max_with_indices(x, axis: int, keepdims: bool = False) -> ValuesIndices:
+    """Largest values along `axis` and where the first of them stands."""
+    return ValuesIndices(np.max(x, axis, keepdims=keepdims), np.argmax(x, axis, keepdims=keepdims))
+
+
+def min_with_indices(x, axis: int, keepdims: bool = False) -> ValuesIndices:
+    """Smallest values along `axis` and where the first of them stands."""
+    return ValuesIndices(np.min(x, axis, keepdims=keepdims), np.argmin(x, axis, keepdims=keepdims))
+
+
+def aminmax(x, axis: int | None = None, keepdims: bool = False) -> MinMax:
+    """Smallest and largest values."""
+    return MinMax(np.min(x, axis, keepdims=keepdims), np.max(x, axis, keepdims=keepdims))
 
 
 def std_mean(x, axis=None, correction=0, keepdims: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -34,18 +46,30 @@ def median(x) -> np.ndarray:
     return np.sort(x, axis=None)[(x.size - 1) // 2]
 
 
+def logsumexp(x, axis, keepdims: bool = False) -> np.ndarray:
+    """`log(sum(exp(x)))` along axes, without overflow."""
+    x = np.asarray(x)
+    if x.ndim == 0:
+        return x.astype(np.result_type(x, np.float32))
+    return scipy.special.logsumexp(x, axis, keepdims=keepdims)
+
+
 def logcumsumexp(x, axis: int) -> np.ndarray:
     """`log(cumsum(exp(x)))` along `axis`, without overflow."""
     x = np.asarray(x)
-    if np.iscomplexobj(x) and x.size:
+    if np.iscomplexobj(x) and x.ndim and x.size:
         largest = np.max(x.real)
         return np.log(np.cumsum(np.exp(x - largest), axis)) + largest
-    return np.logaddexp.accumulate(x, axis) if x.ndim else x
+    return np.logaddexp.accumulate(x, axis) if x.ndim else x.copy()
 
 
-def cov(x, correction: int = 1) -> np.ndarray:
-    """The covariances of the rows of `x` `[variables, samples]`, in its precision."""
-    return np.cov(x, ddof=correction, dtype=np.result_type(x, np.float32))
+def cov(x, correction: int = 1, fweights=None, aweights=None) -> np.ndarray:
+    """The covariances of the rows of `x` `[variables, samples]`, in its precision.
+
+    fweights: how often each sample counts; aweights: how important each is, both `[samples]`.
+    """
+    dtype = np.result_type(x, np.float32)
+    return np.cov(x, ddof=correction, fweights=fweights, aweights=aweights, dtype=dtype)
 
 
 def corrcoef(x) -> np.ndarray:

@@ -22,7 +22,7 @@ def pick(x: np.ndarray, indices: np.ndarray, axis: int, keepdims: bool) -> Value
 
 def scalar_pick(x: np.ndarray) -> ValuesIndices:
     """The only entry of a 0-d array."""
-    return ValuesIndices(x, np.zeros((), np.int64))
+    return ValuesIndices(x.copy(), np.zeros((), np.int64))
 
 
 def rising_order(x: np.ndarray, axis: int, descending: bool = False) -> np.ndarray:
@@ -54,7 +54,7 @@ def topk(x, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -
     """
     x = np.asarray(x)
     if x.ndim == 0:
-        return ValuesIndices(x, np.zeros((), np.int64)) if k else ValuesIndices(x[None][:0], np.zeros(0, np.int64))
+        return ValuesIndices(x.copy(), np.zeros((), np.int64)) if k else ValuesIndices(x[None][:0], np.zeros(0, np.int64))
     if not 0 <= k <= x.shape[axis]:
         raise ValueError(f"topk: k is {k}, the axis has {x.shape[axis]} entries")
     indices = np.take(rising_order(x, axis, largest), np.arange(k), axis)
