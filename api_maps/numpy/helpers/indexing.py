@@ -187,9 +187,3 @@ def nonzero_static(x, size: int, fill_value: int = -1) -> np.ndarray:
     filled = np.full((size, np.ndim(x)), fill_value)
     filled[: len(found)] = found
     return filled
-
-
-def masked_fill(x, mask, value) -> np.ndarray:
-    """`x` with `value` where the mask is set, of the element type of `x`."""
-    x = np.asarray(x)
-    return np.where(mask, value, x).astype(x.dtype)
