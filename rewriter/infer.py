@@ -44,6 +44,7 @@ from .lattice import (
     without_rank,
     without_storage,
 )
+from .local_functions import LocalCalls, registered
 from .method_definitions import MethodDefinitions
 from .names import Definition, FileScope, Repository, bind_import, dotted
 from .nodes import NodesByKind, walk
@@ -105,6 +106,7 @@ class Inference:
         self._previous_attributes: dict[str, dict[str, Type]] = {}
         self._previous_results: dict[str, Type] = {}
         self._previous_call_sites: dict[str, dict[str, Type]] = {}
+        self.local_calls = LocalCalls()
         self._evidence_cache: dict[cst.CSTNode, dict[str, bool]] = {}
         self._evident_modules_cache: dict[cst.CSTNode, frozenset[str]] = {}
         self._generators: dict[cst.CSTNode, bool] = {}
@@ -122,6 +124,7 @@ class Inference:
             self._previous_attributes, self.attributes = self.attributes, {}
             self._previous_results, self.results = self.results, {}
             self._previous_call_sites, self.call_sites = self.call_sites, {}
+            self.local_calls.next_pass()
             self._done.clear()
             self.globals.clear()
             self.files = {path: FileTypes() for path in self.modules}
@@ -375,7 +378,7 @@ class Inference:
             assert known is not None
             self.function_result(known)
             return UNKNOWN
-        return Callback(self._analyze_function(Definition("", walker.scope.file, node), walker.environment))
+        return Callback(self._analyze_function(Definition("", walker.scope.file, node), walker.environment), node)
 
     def result_of_reference(self, path: str) -> Type:
         """What a function of the repository or of the framework gives, whatever its arguments."""
@@ -467,6 +470,8 @@ class Inference:
         if evident:
             return ARRAY
         seen = self._seen_argument(definition, parameter)
+        if seen == UNKNOWN and not definition.path:
+            seen = self.local_parameter(node, name, definition.file)
         if seen != UNKNOWN and seen != NONE:
             return without_storage(seen)
         if name in self._evident_modules(node):
@@ -559,7 +564,9 @@ class Inference:
                 return self.framework.function_result(function) if result == UNKNOWN else result
             case Callback(result=LikeArgument()):
                 return without_rank(evaluator.types.get(call.args[0].value, UNKNOWN) if call.args else UNKNOWN)
-            case Callback(result=result):
+            case Callback(result=result, origin=origin):
+                if isinstance(origin, (cst.FunctionDef, cst.Lambda)):
+                    self._note_local_call(origin, call, evaluator)
                 return result
             case Instance(path=path):
                 return self._call_instance(path, call, evaluator)
@@ -661,7 +668,7 @@ class Inference:
         if isinstance(receiver, Array):
             return self._array_method(name, call, evaluator)
         if isinstance(receiver, Instance):
-            self._note_registration(receiver, name, call, evaluator)
+            self._note_registration(receiver, call, evaluator)
             found = self.method(receiver.path, name)
             if found is not None:
                 self._note_call(found[1], call, evaluator, skip_first=True)
@@ -674,14 +681,29 @@ class Inference:
                     return receiver if known == Instance("self") else known
         return self.framework.value_method_result(receiver, name)
 
-    def _note_registration(self, owner: Instance, method: str, call: cst.Call, evaluator: ExpressionEvaluator) -> None:
+    def _note_local_call(
+        self, function: cst.FunctionDef | cst.Lambda, call: cst.Call, evaluator: ExpressionEvaluator
+    ) -> None:
+        self.local_calls.note(function, call, evaluator)
+        for inner, name, value in registered(function, call):
+            receiver = evaluator.types.get(inner.func.value, UNKNOWN) if isinstance(inner.func, cst.Attribute) else UNKNOWN
+            if isinstance(receiver, Instance):
+                self._note_registered(receiver, inner, name, evaluator.types.get(value, UNKNOWN))
+
+    def local_parameter(self, function: cst.FunctionDef | cst.Lambda, name: str, file: str) -> Type:
+        """What all calls of a function inside a function, or of a lambda with a name, pass for a parameter."""
+        return without_storage(self.local_calls.parameter(function, name, file, self.nodes))
+
+    def _note_registration(self, owner: Instance, call: cst.Call, evaluator: ExpressionEvaluator) -> None:
         """`owner.register("name", array)` gives the owner an attribute."""
+        name = literal(call.args[0].value) if len(call.args) >= 2 else None
+        if isinstance(name, str):
+            self._note_registered(owner, call, name, evaluator.types.get(call.args[1].value, UNKNOWN))
+
+    def _note_registered(self, owner: Instance, call: cst.Call, name: str, value: Type) -> None:
+        method = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
         storage = self.framework.registrations.get(method)
-        if storage is None or len(call.args) < 2:
-            return
-        name = literal(call.args[0].value)
-        value = evaluator.types.get(call.args[1].value, UNKNOWN)
-        if isinstance(name, str) and value != NONE:
+        if storage is not None and value != NONE:
             known = value if isinstance(value, Array) else ARRAY
             self.assign_attribute(owner, name, replace(known, storage=storage))
 

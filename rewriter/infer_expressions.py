@@ -53,6 +53,7 @@ class Summaries(Protocol):
     def attribute(self, owner: Type, name: str) -> Type: ...
     def result_of_reference(self, path: str) -> Type: ...
     def call(self, callee: Type, call: cst.Call, evaluator: ExpressionEvaluator) -> Type: ...
+    def local_parameter(self, function: cst.FunctionDef | cst.Lambda, name: str, file: str) -> Type: ...
     def read_property(self, node: cst.Attribute, receiver: Type) -> BoundOp | None: ...
     def read_duck_method(self, call: cst.Call, evaluator: ExpressionEvaluator) -> Type | None: ...
     def read_builtin(self, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> BoundOp | None: ...
@@ -401,13 +402,15 @@ class ExpressionEvaluator:
         self.environment = dict(outer)
         for parameter in (*node.params.posonly_params, *node.params.params, *node.params.kwonly_params):
             default = self.evaluate(parameter.default) if parameter.default is not None else UNKNOWN
-            self.environment[parameter.name.value] = default if default != NONE else UNKNOWN
+            name = parameter.name.value
+            seen = self.summaries.local_parameter(node, name, self.scope.file)
+            self.environment[name] = seen if default in (UNKNOWN, NONE) else default
         for star in (node.params.star_arg, node.params.star_kwarg):
             if isinstance(star, cst.Param):
                 self.environment[star.name.value] = UNKNOWN
         result = self.evaluate(node.body)
         self.environment = outer
-        return Callback(result)
+        return Callback(result, node)
 
     def _elements(self, elements: Iterable[cst.BaseElement]) -> list[Type]:
         return [self.evaluate(element.value) for element in elements]

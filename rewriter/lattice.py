@@ -104,9 +104,10 @@ class Partial(Type):
 
 @dataclass(frozen=True, slots=True)
 class Callback(Type):
-    """A callable of which only the result is known."""
+    """A callable of which only the result is known. origin: its node, for a function or lambda inside a function."""
 
     result: Type
+    origin: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,8 @@ def join(first: Type, second: Type) -> Type:
         return Sequence(join(item_type(first), item_type(second)), kind)
     if isinstance(first, Mapping) and isinstance(second, Mapping):
         return Mapping(join(first.value, second.value), first.kind)
+    if isinstance(first, Callback) and isinstance(second, Callback) and first.result == second.result:
+        return Callback(first.result)
     return _join_choices(first, second)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import Array, Device
+from ..rewriter.lattice import UNKNOWN, Array, Device
 from ..rewriter.nodes import children, walk
 from ..rewriter.read import literal
 from ..rewriter.rule import Rule
@@ -17,6 +17,7 @@ _DEVICE = "jax.devices()[0]"
 #: Names of device types: torch's -> the target's backends.
 _BACKENDS = {"cuda": "gpu", "cpu": "cpu", "mps": "METAL", "xpu": "xpu", "xla": "tpu"}
 _STATE = "device_reads"
+_OF_ARRAYS = frozenset(("device", "dtype", "shape", "to"))
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,35 @@ def read_attribute(node: cst.Attribute, context: FileContext) -> DeviceRead | No
     if isinstance(parent, cst.AssignTarget):
         return None
     value, name = context.type_of(node.value), node.attr.value
-    if isinstance(value, Array) and name == "device":
+    if name == "device" and (isinstance(value, Array) or _must_be_array(node.value, context)):
         return DeviceRead(_DEVICE, "Tensor.device")
     if isinstance(value, Array) and name == "is_cuda":
         return DeviceRead('jax.default_backend() == "gpu"', "Tensor.is_cuda")
     if isinstance(value, Device) and name == "type":
         return DeviceRead("jax.default_backend()", "torch.device.type", 'JAX says "gpu" where torch says "cuda"')
     return None
+
+
+def _must_be_array(node: cst.BaseExpression, context: FileContext) -> bool:
+    """Whether something of unknown type that has a device can only be an array.
+
+    No class of the repository has a device, and nothing is asked of the name that an array does not have: the options
+    of a command line, say, have other attributes too.
+    """
+    inference = context.inference
+    function = context.enclosing(cst.FunctionDef)
+    if not isinstance(node, cst.Name) or function is None or context.type_of(node) != UNKNOWN:
+        return False
+    if any("device" in names for names in inference.attributes.values()) or inference.defines_method("device"):
+        return False
+    known = inference.framework.array_attributes | _OF_ARRAYS
+    return all(
+        attribute.attr.value in known or f"{context.source.array_class}.{attribute.attr.value}" in context.source.by_path
+        for attribute in walk(function)
+        if isinstance(attribute, cst.Attribute)
+        and isinstance(attribute.value, cst.Name)
+        and attribute.value.value == node.value
+    )
 
 
 def read_comparison(node: cst.Comparison, context: FileContext) -> DeviceRead | None:

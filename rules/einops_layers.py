@@ -24,7 +24,7 @@ class EinopsLayer:
 class EinopsCall:
     """A call of an einops function with arrays that a module owns."""
 
-    owned: tuple[cst.Arg, ...]
+    owned: tuple[cst.BaseExpression, ...]
 
 
 def read_layer(node: cst.Name | cst.Attribute, context: FileContext) -> EinopsLayer | None:
@@ -45,17 +45,23 @@ def write_layer(construct: EinopsLayer, node: cst.BaseExpression, context: FileC
 def read_call(node: cst.Call, context: FileContext) -> EinopsCall | None:
     """`rearrange(self.weight, ...)`: einops asks for the array itself, not for the variable that holds it."""
     path = context.path(node.func)
-    if path is None or not _takes_any_arrays(path, context):
+    if path is None or not takes_any_arrays(path, context):
         return None
     owned = []
     for argument in node.args:
-        value = context.type_of(argument.value)
-        if isinstance(value, Array) and value.storage:
-            owned.append(argument)
+        for part in _parts(argument.value):
+            value = context.type_of(part)
+            if isinstance(value, Array) and value.storage:
+                owned.append(part)
     return EinopsCall(tuple(owned)) if owned else None
 
 
-def _takes_any_arrays(path: str, context: FileContext) -> bool:
+def _parts(node: cst.BaseExpression) -> list[cst.BaseExpression]:
+    """An argument, or the items of one that is written as a list."""
+    return [element.value for element in node.elements] if isinstance(node, (cst.List, cst.Tuple)) else [node]
+
+
+def takes_any_arrays(path: str, context: FileContext) -> bool:
     """Whether a function of another library takes arrays of any framework, and gives one."""
     listed = path in context.source.fact("array_functions", default=())
     return listed or (not context.source.owns(path) and f"{path}()" in context.source.fact("results", default={}))
@@ -66,11 +72,19 @@ def write_call(construct: EinopsCall, node: cst.Call, context: FileContext) -> c
     context.converted(node, op="einops", rule="einops_layers")
     arguments = []
     for argument in node.args:
-        value = context.rewrite(argument.value)
-        if argument in construct.owned:
-            value = context.expression("{value}[...]", value=value)
-        arguments.append(argument.with_changes(value=value))
+        value = argument.value
+        if isinstance(value, (cst.List, cst.Tuple)):
+            items = [one.with_changes(value=_plain(one.value, construct, context)) for one in value.elements]
+            arguments.append(argument.with_changes(value=value.with_changes(elements=items)))
+        else:
+            arguments.append(argument.with_changes(value=_plain(value, construct, context)))
     return node.with_changes(args=arguments)
+
+
+def _plain(node: cst.BaseExpression, construct: EinopsCall, context: FileContext) -> cst.BaseExpression:
+    """The array itself, where a module's variable holds it."""
+    value: cst.BaseExpression = context.rewrite(node)
+    return context.expression("{value}[...]", value=value) if node in construct.owned else value
 
 
 RULES = (

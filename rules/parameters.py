@@ -80,7 +80,15 @@ def read_registration(node: cst.SimpleStatementLine, context: FileContext) -> Re
     """`self.register_buffer("name", value)`, `register_parameter`, `add_module`, `register_module`."""
     if len(node.body) != 1 or not isinstance(node.body[0], cst.Expr):
         return None
-    call = node.body[0].value
+    return _registration(node.body[0].value, context)
+
+
+def read_lambda(node: cst.Lambda, context: FileContext) -> Registration | Refusal | None:
+    """`lambda name, value: self.register_buffer(name, value)`."""
+    return _registration(node.body, context)
+
+
+def _registration(call: cst.BaseExpression, context: FileContext) -> Registration | Refusal | None:
     if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute):
         return None
     kinds = {
@@ -114,7 +122,30 @@ def write_registration(construct: Registration, node: cst.SimpleStatementLine, c
     expression = node.body[0]
     assert isinstance(expression, cst.Expr)
     context.converted(expression.value, op=construct.kind, rule="parameters")
-    value = context.rewrite(construct.value)
+    value = _registered(construct, context)
+    name = literal(construct.name)
+    if isinstance(name, str) and name.isidentifier():
+        target = cst.Attribute(context.rewrite(construct.owner), cst.Name(name))
+        return node.with_changes(body=[cst.Assign([cst.AssignTarget(target)], value)])
+    return node.with_changes(body=[cst.Expr(_set_by_name(construct, value, context))])
+
+
+def write_lambda(construct: Registration, node: cst.Lambda, context: FileContext) -> cst.Lambda:
+    """`lambda name, value: setattr(self, name, nnx.Variable(value))`."""
+    context.converted(node.body, op=construct.kind, rule="parameters")
+    body = _set_by_name(construct, _registered(construct, context), context)
+    return node.with_changes(params=context.rewrite(node.params), body=body)
+
+
+def _set_by_name(construct: Registration, value: Any, context: FileContext) -> cst.Call:
+    owner, name = context.rewrite(construct.owner), context.rewrite(construct.name)
+    call: cst.Call = context.expression("setattr({owner}, {name}, {value})", owner=owner, name=name, value=value)
+    return call
+
+
+def _registered(construct: Registration, context: FileContext) -> Any:
+    """The variable that holds the value."""
+    value: Any = context.rewrite(construct.value)
     kind = context.type_of(construct.value)
     if isinstance(kind, NoneType):
         value = context.expression("flax.nnx.data(None)")
@@ -123,17 +154,7 @@ def write_registration(construct: Registration, node: cst.SimpleStatementLine, c
         value = context.expression("flax.nnx.Variable({value}, persistent={p})", value=value, p=persistent)
     elif construct.kind == "buffer":
         value = context.expression("flax.nnx.Variable({value})", value=value)
-    name = literal(construct.name)
-    owner = context.rewrite(construct.owner)
-    if isinstance(name, str) and name.isidentifier():
-        target = cst.Attribute(owner, cst.Name(name))
-        small: cst.BaseSmallStatement = cst.Assign([cst.AssignTarget(target)], value)
-    else:
-        call = context.expression(
-            "setattr({owner}, {name}, {value})", owner=owner, name=context.rewrite(construct.name), value=value
-        )
-        small = cst.Expr(call)
-    return node.with_changes(body=[small])
+    return value
 
 
 def read_attribute(node: cst.Assign, context: FileContext) -> PlainAttribute | None:
@@ -228,6 +249,7 @@ RULES = (
     Rule(
         "registration", (cst.SimpleStatementLine,), {"torch": read_registration}, {"jax": write_registration}, order=30
     ),
+    Rule("registration_lambda", (cst.Lambda,), {"torch": read_lambda}, {"jax": write_lambda}, order=30),
     Rule(
         "module_attribute",
         (cst.Assign,),

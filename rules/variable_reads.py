@@ -8,7 +8,7 @@ import libcst as cst
 
 from ..rewriter.context import FileContext
 from ..rewriter.lattice import Array
-from ..rewriter.read import BoundOp
+from ..rewriter.read import BoundOp, Refusal
 from ..rewriter.rule import Rule
 
 #: Functions that do not take variables: their target paths begin so.
@@ -29,12 +29,11 @@ def read_variable(node: cst.BaseExpression, context: FileContext) -> VariableRea
     parent = context.stack[-2]
     if isinstance(parent, cst.Attribute) and parent.value is node and len(context.stack) > 2:
         parent = context.stack[-3]
-    return VariableRead() if isinstance(parent, cst.Index) or _is_strict(parent, context) else None
+    return VariableRead() if isinstance(parent, cst.Index) or is_strict(context.bound(parent), context) else None
 
 
-def _is_strict(node: cst.CSTNode, context: FileContext) -> bool:
+def is_strict(bound: BoundOp | Refusal | None, context: FileContext) -> bool:
     """Whether a call becomes one of a function that does not take variables."""
-    bound = context.bound(node)
     if not isinstance(bound, BoundOp):
         return False
     rows = context.tables.writers(context.target.name, bound.op.name)

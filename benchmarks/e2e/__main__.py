@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,7 +50,9 @@ def run_side(side: str, folder: Path, cases: Sequence[Case], results: Path) -> N
 def measure(group: str, cases: Sequence[Case], folder: Path) -> Iterator[Outcome]:
     """Convert a group and compare its cases."""
     original, converted, results = (folder / group / name for name in ("original", "converted", "results"))
-    results.mkdir(parents=True, exist_ok=True)
+    for stale in (original, converted, results):
+        shutil.rmtree(stale, ignore_errors=True)
+    results.mkdir(parents=True)
     files = sources(group, cases)
     write(original, files)
     convert(files, converted)

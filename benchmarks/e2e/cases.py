@@ -131,10 +131,20 @@ DIFFUSION = (
          call="model(x, time=time)", forward=1e-4, backward=2e-3),
 )  # fmt: skip
 QUANTIZE = (
-    Case("vector_quantize", "VQ", "quantize", "from vector_quantize_pytorch import VectorQuantize",
-         "VectorQuantize(dim=8, codebook_size=16, decay=0.8, commitment_weight=1.0)", {"x": floats(2, 10, 8)},
-         call="(model(x)[0], model(x)[2])", loss="output[0].square().mean() + output[1].mean()",
-         ),
+    Case("vector_quantize", "VQ", "quantize", """
+        from vector_quantize_pytorch import VectorQuantize
+
+        class AutoEncoder(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.encoder = nn.Linear(6, 8)
+                self.quantize = VectorQuantize(dim=8, codebook_size=16, decay=0.8, commitment_weight=1.0)
+                self.decoder = nn.Linear(8, 6)
+
+            def forward(self, x: torch.Tensor):
+                quantized, indices, commitment = self.quantize(self.encoder(x))
+                return self.decoder(quantized), commitment
+        """, "AutoEncoder()", {"x": floats(2, 10, 6)}, loss="F.mse_loss(output[0], x) + output[1].mean()"),
     Case("finite_scalar_quantize", "VQ", "quantize", "from vector_quantize_pytorch import FSQ",
          "nn.Sequential(nn.Linear(8, 3), FSQ(levels=[8, 5, 5]))", {"x": floats(2, 10, 8)}, call="model(x)[0]"),
     Case("random_projection", "VQ", "quantize", "from vector_quantize_pytorch import SimVQ",
