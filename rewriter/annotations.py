@@ -25,6 +25,7 @@ from .lattice import (
     join,
 )
 from .names import dotted
+from .read import literal
 
 _PLAIN = {"int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "bytes": Scalar("bytes"), "None": NONE,
           "complex": Scalar("complex"), "list": Sequence(UNKNOWN), "dict": Mapping(UNKNOWN),
@@ -118,7 +119,16 @@ def _generic(
     if name in ("Final", "ClassVar", "Annotated", "Required", "NotRequired"):
         return types()[0]
     if name in _ARRAY_TYPING and isinstance(types()[0], Array):
-        return Array(_ARRAY_TYPING[name])
+        return Array(_ARRAY_TYPING[name], _axis_count(arguments[1:]))
     return UNKNOWN
+
+
+def _axis_count(arguments: list[cst.BaseExpression]) -> int | None:
+    """How many axes jaxtyping's names stand for: `"b n"` two, `""` none, `"... n"` and `"*b n"` not known."""
+    text = literal(arguments[0]) if arguments else None
+    if not isinstance(text, str):
+        return None
+    axes = text.split()
+    return None if any("..." in axis or "*" in axis for axis in axes) else len(axes)
 
 

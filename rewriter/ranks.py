@@ -7,7 +7,7 @@ from collections.abc import Callable
 import libcst as cst
 
 from .lattice import Array, NoneType, Scalar, Shape, Tuple, Type
-from .read import BoundOp, Collected, Given
+from .read import Argument, BoundOp, Collected, Given
 
 TypeOf = Callable[[cst.CSTNode], Type]
 
@@ -23,6 +23,18 @@ def created_rank(op: BoundOp, type_of: TypeOf) -> int | None:
     if len(argument.arguments) == 1:
         return _length(argument.arguments[0].value, type_of)
     return len(argument.arguments)
+
+
+def argument_ranks(argument: Argument | None, type_of: TypeOf) -> set[int]:
+    """The known numbers of axes of the array, or of the arrays, that an argument is."""
+    nodes: list[cst.BaseExpression] = []
+    if isinstance(argument, Given):
+        is_written_out = isinstance(argument.node, (cst.Tuple, cst.List))
+        nodes = [element.value for element in argument.node.elements] if is_written_out else [argument.node]  # type: ignore[attr-defined]
+    elif isinstance(argument, Collected):
+        nodes = [one.value for one in argument.arguments]
+    found = [type_of(node) for node in nodes]
+    return {one.rank for one in found if isinstance(one, Array) and one.rank is not None}
 
 
 def _length(shape: cst.BaseExpression, type_of: TypeOf) -> int | None:

@@ -26,7 +26,7 @@ from .lattice import (
 )
 from .lattice import Mapping as MappingType
 from .signature import MISSING, Opaque, Passing
-from .tables import CONTEXT, DROP, REFUSE, HubOp, Spelling, SpellingParameter, Tables
+from .tables import CONTEXT, DROP, REFUSE, Framework, HubOp, Spelling, SpellingParameter, Tables
 
 
 @dataclass(frozen=True)
@@ -107,18 +107,18 @@ def read_call(tables: Tables, framework: str, path: str, call: cst.Call, type_of
         if not isinstance(call.func, cst.Attribute):
             return Refusal("a method held in a variable; call it on its array", call, path)
         arguments.insert(0, cst.Arg(call.func.value))
-    aliases = tables.frameworks[framework].fact("argument_aliases", default={})
     certain: list[BoundOp] = []
     possible: list[BoundOp] = []
+    doubtful: list[BoundOp] = []
     reasons: list[str] = []
     for row in rows:
         try:
-            bound, sure = _bind(tables.hub[row.op], row, arguments, call, path, type_of, aliases)
+            bound, sure = _bind(tables.hub[row.op], row, arguments, call, path, type_of, tables.frameworks[framework])
         except _Mismatch as mismatch:
             reasons.append(mismatch.reason)
             continue
-        (certain if sure else possible).append(bound)
-    return _choose(certain, possible, reasons, call, path)
+        (doubtful if sure is None else certain if sure else possible).append(bound)
+    return _choose(certain, possible or doubtful, reasons, call, path)
 
 
 def _choose(
@@ -155,18 +155,15 @@ def _bind(
     call: cst.Call,
     path: str,
     type_of: TypeOf,
-    aliases: Mapping[str, list[str]],
-) -> tuple[BoundOp, bool]:
-    """Match arguments to one spelling; the flag tells whether every kind was certain.
-
-    aliases: other names that the framework takes for its parameters.
-    """
+    framework: Framework,
+) -> tuple[BoundOp, bool | None]:
+    """Match arguments to one spelling; the flag tells whether every kind was certain, None if what is dropped is not."""
     parameters = row.parameters
     if row.form == "method":
         receiver = SpellingParameter("self", op.parameters[0].name, MISSING, Passing.POSITIONAL_ONLY)
         parameters = (receiver, *parameters)
-    bound, starred = _match(parameters, arguments, aliases)
-    sure = not starred
+    bound, starred = _match(parameters, arguments, framework.fact("argument_aliases", default={}))
+    sure, doubtful = not starred, False
     hub_arguments: dict[str, Argument] = {}
     for parameter in parameters:
         value = bound.get(parameter.name)
@@ -180,10 +177,12 @@ def _bind(
                 hub_arguments[parameter.hub] = Constant(hub_value(row, parameter.hub, parameter.default))
             continue
         if parameter.hub == REFUSE:
-            if not (isinstance(value, Given) and literal(value.node) == parameter.default):
+            if not (isinstance(value, Given) and _is_idle(value, parameter, type_of, framework)):
                 raise _Mismatch(f"the argument {parameter.name} of {path} has no counterpart in the hub")
             continue
         if parameter.hub in (DROP, CONTEXT):
+            if isinstance(parameter.default, bool) and isinstance(value, Given):
+                doubtful = doubtful or not _is_flag(value, type_of)
             continue
         hub = op.parameter(parameter.hub)
         assert hub is not None
@@ -205,7 +204,26 @@ def _bind(
             sure = sure and accepted is True
         hub_arguments[parameter.hub] = value
     complete = hub_arguments if starred else _complete(op, row, hub_arguments)
-    return BoundOp(op, row, complete, call, path, starred), sure
+    return BoundOp(op, row, complete, call, path, starred), None if doubtful else sure
+
+
+def _is_idle(value: Given, parameter: SpellingParameter, type_of: TypeOf, framework: Framework) -> bool:
+    """Whether an argument says nothing new: its parameter's default, or the framework's name for that."""
+    found = type_of(value.node)
+    named = isinstance(found, Reference) and found.path in framework.fact("idle_values", default=())
+    return named or bool(literal(value.node) == parameter.default)
+
+
+def _is_flag(value: Given, type_of: TypeOf) -> bool:
+    """Whether what is dropped as a flag is one: `x.to(device, dtype)` has no flag, whatever `dtype` may be."""
+    if value.argument is None or value.argument.keyword is not None:
+        return True
+    found = type_of(value.node)
+    if isinstance(found, Unknown):
+        return False
+    if not (isinstance(found, Scalar) and found.kind in ("bool", "int")):
+        raise _Mismatch()
+    return True
 
 
 def is_integer(argument: cst.Arg, type_of: TypeOf) -> bool:
@@ -225,7 +243,10 @@ def _is_one_sequence(collected: Collected, kind: str, type_of: TypeOf) -> bool:
 def _match(
     parameters: tuple[SpellingParameter, ...], arguments: list[cst.Arg], aliases: Mapping[str, list[str]]
 ) -> tuple[dict[str, Given | Collected], tuple[cst.Arg, ...]]:
-    """Python's own binding of call arguments to parameters, and the starred arguments that it cannot look into."""
+    """Python's own binding of call arguments to parameters, and the starred arguments that it cannot look into.
+
+    aliases: other names that the framework takes for its parameters.
+    """
     positional = [p for p in parameters if p.passing in (Passing.POSITIONAL_ONLY, Passing.POSITIONAL_OR_KEYWORD)]
     variadic = next((p for p in parameters if p.passing is Passing.VARIADIC), None)
     by_name = {p.name: p for p in parameters if p.passing is not Passing.POSITIONAL_ONLY}

@@ -81,6 +81,7 @@ class Spelling:
     results: tuple[str, ...] = ()
     where: Mapping[str, Any] = field(default_factory=dict)
     kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    ranks: Mapping[str, frozenset[int]] = field(default_factory=dict)
     with_axes: tuple[str, ...] = ()
     values: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     weights: Mapping[str, Weight] = field(default_factory=dict)

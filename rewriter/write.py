@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import libcst as cst
@@ -23,6 +24,7 @@ from .expressions import (
 from .lattice import Array, DType, Scalar, Shape
 from .lattice import Sequence as SequenceType
 from .lattice import Tuple as TupleType
+from .ranks import argument_ranks
 from .read import Argument, BoundOp, Collected, Constant, Given, Refusal, literal
 from .signature import MISSING, Opaque, Passing
 from .tables import CONTEXT, DROP, REFUSE, HubOp, HubParameter, Spelling, SpellingParameter, operator_operands
@@ -48,6 +50,7 @@ class OpWriter:
     def write(self, op: BoundOp) -> cst.BaseExpression | Refusal:
         """The target's expression, or the reason why there is none."""
         rows = self.context.tables.writers(self.context.target.name, op.op.name)
+        op = self._of_scalar(op)
         reasons: list[str] = []
         for row in self._preferred(rows, op):
             if row.form == "unsupported":
@@ -71,13 +74,24 @@ class OpWriter:
         return Refusal(f"{op.api}: {reasons[0]}", op.node, op.api)
 
     def _preferred(self, rows: tuple[Spelling, ...], op: BoundOp) -> list[Spelling]:
-        """Methods stay methods and operators stay operators where the target has both."""
-        return sorted(
-            rows,
-            key=lambda row: (
-                0 if row.form == op.spelling.form and row.form in ("method", "operator", "property") else 1
-            ),
-        )
+        """Methods stay methods and operators stay operators where the target has both; what holds for few goes first."""
+
+        def order(row: Spelling) -> int:
+            if row.kinds or row.ranks:
+                return 0
+            return 1 if row.form == op.spelling.form and row.form in ("method", "operator", "property") else 2
+
+        return sorted(rows, key=order)
+
+    def _of_scalar(self, op: BoundOp) -> BoundOp:
+        """An array without axes has no axis to name: where the target takes several axes, it gets none."""
+        takes_none = op.op.name in self.context.target.fact("takes_no_axes", default=())
+        if not takes_none or not isinstance(op.arguments.get("axis"), Given):
+            return op
+        first = op.arguments.get(op.op.parameters[0].name)
+        if argument_ranks(first, self.context.type_of) != {0}:
+            return op
+        return replace(op, arguments={**op.arguments, "axis": Constant(())})
 
     def _spell(self, row: Spelling, op: BoundOp) -> cst.BaseExpression:
         if op.starred and not hands_on(op, row):
@@ -90,11 +104,15 @@ class OpWriter:
             if not any(same_value(actual, option) for option in allowed):
                 raise CannotWrite(f"{row.path} holds only for {name}={value}")
         for name, kinds in row.kinds.items():
-            if self._kind(op.arguments.get(name)) not in kinds:
+            if not self._kinds(op.arguments.get(name)) & kinds:
                 raise CannotWrite(f"{row.path} holds only where {name} is known to be {' or '.join(sorted(kinds))}")
         for name in row.with_axes:
             if not self._has_axes(op.arguments.get(name)):
                 raise CannotWrite(f"{row.path} holds only where {name} is known to have axes")
+        for name, ranks in row.ranks.items():
+            if not argument_ranks(op.arguments.get(name), self.context.type_of) & ranks:
+                axes = " or ".join(map(str, sorted(ranks)))
+                raise CannotWrite(f"{row.path} holds only where {name} is known to have {axes} axes")
         if row.form == "means":
             idle = {name for name in row.ignores if self._is_idle(op.arguments.get(name))}
             return self._expand(row.path, op, frozenset({*row.where, *idle}))
@@ -118,12 +136,14 @@ class OpWriter:
         except KeyError as error:
             raise CannotWrite(str(error.args[0])) from None
 
-    def _kind(self, argument: Argument | None) -> str | None:
-        """The kind of element type of an array or number, where it is known."""
+    def _kinds(self, argument: Argument | None) -> frozenset[str | None]:
+        """The kind of element type of an array or number, where it is known; that of an array also as `array[int]`."""
         if isinstance(argument, Constant):
-            return type(argument.value).__name__
+            return frozenset({type(argument.value).__name__})
         found = self.context.type_of(argument.node) if isinstance(argument, Given) else None
-        return found.dtype if isinstance(found, Array) else found.kind if isinstance(found, (Scalar, DType)) else None
+        if isinstance(found, Array):
+            return frozenset({found.dtype, f"array[{found.dtype}]"})
+        return frozenset({found.kind} if isinstance(found, (Scalar, DType)) else ())
 
     def _has_axes(self, argument: Argument | None) -> bool:
         """Whether an argument is certainly an array with axes, not a single number."""
@@ -259,7 +279,7 @@ class OpWriter:
                 return self.context.reference(value.text)
             return self._dtype(row.op, hub, value) or literal_node(value)
         if isinstance(argument, Collected):
-            return self._collected(argument, row)
+            return self._collected(argument, hub, row)
         mapping = row.values.get(hub)
         if mapping:
             value = literal(argument.node)
@@ -317,12 +337,15 @@ class OpWriter:
             raise CannotWrite(f"{self.context.target.name} has no element type {value}")
         return self.context.reference(spellings[0] if isinstance(spellings, list) else spellings)
 
-    def _collected(self, argument: Collected, row: Spelling) -> cst.BaseExpression:
+    def _collected(self, argument: Collected, hub: str, row: Spelling) -> cst.BaseExpression:
         """Variadic arguments as one value: `f(2, 3)` gives a tuple, `f(shape)` the shape itself."""
         arguments = argument.arguments
         if len(arguments) == 1 and not arguments[0].star:
             value = self.context.type_of(arguments[0].value)
             node = self.context.rewrite(arguments[0].value)
+            parameter = self.context.tables.hub[row.op].parameter(hub)
+            if isinstance(value, Array) and parameter is not None and parameter.kind == "arrays":
+                return as_tuple([node])
             if not (isinstance(value, Scalar) and value.kind == "int"):
                 return node  # type: ignore[no-any-return]
             if row.path in self.context.target.fact("takes_one_size", default=()):

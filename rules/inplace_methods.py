@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import parenthesized
 from ..rewriter.lattice import Array
-from ..rewriter.read import BoundOp, Constant, Given, Refusal, literal, read_call
+from ..rewriter.read import Argument, BoundOp, Constant, Given, Refusal, literal, read_call
 from ..rewriter.references import unknown
 from ..rewriter.signature import MISSING
 from .places import Place, without_wrappers
@@ -56,10 +56,26 @@ def recognize(node: cst.Call, context: FileContext) -> MutatingCall | None:
         api = f"{context.source.array_class}.{name}"
         return _method(node, name[:-1], without_wrappers(function.value, context), api, context)
     path = context.path(function)
-    if path is None or not context.source.owns(path) or path[:-1] not in context.source.by_path or not node.args:
+    if path is None or not context.source.owns(path) or not node.args:
+        return None
+    if path == f"{context.source.fact('array_module')}.{name}" and name[:-1] in _SPECIAL:
+        return _special_function(node, name[:-1], path, context)
+    if path[:-1] not in context.source.by_path:
         return None
     array = without_wrappers(node.args[0].value, context)
     return MutatingCall(node, array, path, "in_place_function", lambda c: _rebound(node, path[:-1], array, path, c))
+
+
+def _special_function(node: cst.Call, name: str, api: str, context: FileContext) -> MutatingCall | None:
+    """`torch.zero_(x)` is `x.zero_()`."""
+    first, *others = node.args
+    if first.star or (first.keyword is not None and first.keyword.value != "input"):
+        return None
+    array = without_wrappers(first.value, context)
+    special, arguments = _SPECIAL[name], _bind(node.with_changes(args=others), _SPECIAL[name].parameters)
+    return MutatingCall(
+        node, array, api, "in_place_function", lambda c: special.value(node, array, arguments, c)
+    )
 
 
 def on_array(call: MutatingCall, array: Node, context: FileContext) -> MutatingCall | None:
@@ -86,6 +102,8 @@ def _method(node: cst.Call, name: str, array: Node, api: str, context: FileConte
 def _rebound(node: cst.Call, path: str, array: Node, api: str, context: FileContext) -> Node | Refusal:
     """The value of the same operation that makes a new array."""
     bound = read_call(context.tables, context.source.name, path, node, context.type_of)
+    if bound is None:  # There may be a row for the name with its underscore.
+        bound = read_call(context.tables, context.source.name, api, node, context.type_of)
     if bound is None:
         return unknown(context, node, api)
     if isinstance(bound, Refusal):
@@ -114,12 +132,14 @@ def _has_dtype(found: object, dtype: str) -> bool:
 @dataclass(frozen=True)
 class _Special:
     """parameters: names and default texts. template: the value over `x`, the parameters and, where `random` names an op
-    that draws numbers of the array's shape, the draw `u`. stored: what storing into a place needs."""
+    that draws numbers of the array's shape, the draw `u`. bounds: what that op takes besides the array, by parameter.
+    stored: what storing into a place needs."""
 
     parameters: tuple[tuple[str, str | None], ...]
     template: str
     stored: str = ""
     random: str = ""
+    bounds: Mapping[str, str] = field(default_factory=dict)
     needs_at: str = ""
 
     def value(
@@ -133,35 +153,19 @@ class _Special:
             return Refusal(f"{api} has no counterpart that makes a new array; write {self.needs_at}", node, api)
         if not self.random:
             return _filled(self.template, array, arguments, context)
-        drawn = _draw(self.random, node, array, api, context)
+        bounds = {name: arguments[own] for name, own in self.bounds.items()}
+        drawn = _draw(self.random, node, array, api, context, bounds)
         if isinstance(drawn, Refusal):
             return drawn
-        template, arguments = _simplified(self.template, arguments)
-        return _filled(template, array, arguments, context, u=drawn)
+        return _filled(_simplified(self.template, arguments), array, arguments, context, u=drawn)
 
 
-def _simplified(template: str, arguments: dict[str, Node]) -> tuple[str, dict[str, Node]]:
+def _simplified(template: str, arguments: dict[str, Node]) -> str:
     """A template without steps that known arguments make idle."""
-    values = {name: literal(value) for name, value in arguments.items()}
-    if template == _SHIFTED:
-        scaled = "{u}" if values["std"] == 1 else "{std} * {u}"
-        return (scaled if values["mean"] == 0 else "{mean} + " + scaled), arguments
-    if template != _SCALED:
-        return template, arguments
-    low, high = values["a"], values["b"]
-    if low == 0:
-        return ("{u}" if high == 1 else "{b} * {u}"), arguments
-    if _is_negation(arguments["a"], arguments["b"]):
-        return "{b} * (2 * {u} - 1)" if high != 1 else "2 * {u} - 1", arguments
-    return template, arguments
-
-
-def _is_negation(first: Node, second: Node) -> bool:
-    return (
-        isinstance(first, cst.UnaryOperation)
-        and isinstance(first.operator, cst.Minus)
-        and first.expression.with_changes(lpar=[], rpar=[]).deep_equals(second)
-    )
+    if template != _SHIFTED:
+        return template
+    scaled = "{u}" if literal(arguments["std"]) == 1 else "{std} * {u}"
+    return scaled if literal(arguments["mean"]) == 0 else "{mean} + " + scaled
 
 
 def _filled(template: str, array: Node, arguments: dict[str, Node], context: FileContext, **more: Node) -> Node:
@@ -174,11 +178,16 @@ def _filled(template: str, array: Node, arguments: dict[str, Node], context: Fil
     return result
 
 
-def _draw(op: str, node: cst.Call, array: Node, api: str, context: FileContext) -> Node | Refusal:
+def _draw(
+    op: str, node: cst.Call, array: Node, api: str, context: FileContext, bounds: dict[str, Node]
+) -> Node | Refusal:
     """Numbers of the array's shape and type from the target's random stream."""
     hub = context.tables.hub[op]
     spelling = next(row for rows in context.source.by_path.values() for row in rows if row.op == op)
-    arguments = {p.name: Constant(p.default) for p in hub.parameters if p.default is not MISSING}
+    arguments: dict[str, Argument] = {p.name: Constant(p.default) for p in hub.parameters if p.default is not MISSING}
+    for name, bound in bounds.items():
+        value = literal(bound)
+        arguments[name] = Given(bound) if value is MISSING else Constant(value)
     return context.write(BoundOp(hub, spelling, {**arguments, hub.parameters[0].name: Given(array)}, node, api))
 
 
@@ -204,7 +213,6 @@ def _bind(node: cst.Call, parameters: tuple[tuple[str, str | None], ...]) -> dic
     return found if all(name in found for name in names) else None
 
 
-_SCALED = "{a} + ({b} - {a}) * {u}"
 _SHIFTED = "{mean} + {std} * {u}"
 _SPECIAL = {
     "zero": _Special((), "ARRAYS.zeros_like({x})", "0"),
@@ -214,7 +222,9 @@ _SPECIAL = {
         (("value", None),), "ARRAYS.fill_diagonal({x}, {value}, inplace=False)",
         needs_at="np.fill_diagonal(x, value)",
     ),
-    "uniform": _Special((("a", "0"), ("b", "1")), _SCALED, random="random_uniform_like"),
+    "uniform": _Special(
+        (("a", "0"), ("b", "1")), "{u}", random="random_uniform_like", bounds={"low": "a", "high": "b"}
+    ),
     "normal": _Special((("mean", "0"), ("std", "1")), _SHIFTED, random="random_normal_like"),
     "log_normal": _Special(
         (("mean", "1"), ("std", "2")), "ARRAYS.exp({mean} + {std} * {u})", random="random_normal_like"

@@ -89,5 +89,6 @@ def _why(result: dict[str, Any]) -> str:
     reason = result["reason"]
     if not reason and result["no_gradient"]:
         reason = f"no gradient in the target: {result['no_gradient']}"
+    reason = reason or result.get("remark", "")
     reason = " ".join(reason.split()).replace("|", "\\|")
     return reason if len(reason) <= _LONGEST_REASON else reason[:_LONGEST_REASON].rsplit(" ", 1)[0] + " …"

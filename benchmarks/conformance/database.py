@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unittest
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,16 @@ class Entry:
         supported = self.info.supported_dtypes("cpu")
         found = tuple(dtype for dtype in DTYPES if dtype in supported)
         return found or tuple(sorted(supported, key=str))[:1]
+
+    @property
+    def has_doubtful_gradient(self) -> bool:
+        """Whether the database expects torch's own test of the gradient to fail."""
+        return any(
+            decorator is unittest.expectedFailure
+            for one in self.info.decorators
+            if getattr(one, "test_name", "") == "test_fn_grad" and one.device_type in (None, "cpu")
+            for decorator in one.decorators
+        )
 
     def out_of_scope(self) -> str:
         """Why the entry is not measured, or ''. A rule on names and devices; results play no part."""

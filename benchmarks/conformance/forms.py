@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,6 +17,9 @@ from .signatures import by_keywords, by_position
 HEADER = "import torch\nimport torch.nn.functional as F\n"
 #: What an array is called where its function says what it is.
 ANNOTATION = "torch.Tensor"
+#: jaxtyping's names for arrays of one kind of element.
+_KINDS = ((lambda dtype: dtype.is_complex, "Complex"), (lambda dtype: dtype.is_floating_point, "Float"),
+          (lambda dtype: dtype == torch.bool, "Bool"), (lambda dtype: True, "Int"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Form:
 
     kind: `function`, `keywords`, `positions`, `method`, `operator`, `in place` and so on.
     parameters: the names of the sample's tensors, in order; `used` those that the text mentions.
+    details: what each tensor's annotation says beyond that it is one, in the order of `parameters`.
     """
 
     kind: str
@@ -32,12 +36,27 @@ class Form:
     parameters: tuple[str, ...]
     used: tuple[str, ...]
     annotated: bool = True
+    details: tuple[str, ...] = ()
 
     def source(self, name: str) -> str:
         """The function under a name."""
-        annotation = f": {ANNOTATION}" if self.annotated else ""
-        arguments = ", ".join(f"{parameter}{annotation}" for parameter in self.used)
+        detailed = dict(zip(self.parameters, self.details, strict=False))
+        arguments = ", ".join(
+            f"{parameter}: {detailed.get(parameter, ANNOTATION)}" if self.annotated else parameter
+            for parameter in self.used
+        )
         return f"def {name}({arguments}):\n" + "".join(f"    {line}\n" for line in self.body)
+
+
+def detailed(form: Form, sample: Any) -> Form:
+    """The form with annotations of element types and lengths, such as `"Int[torch.Tensor, '2 3']"`."""
+
+    def annotation(tensor: torch.Tensor) -> str:
+        kind = next(name for holds, name in _KINDS if holds(tensor.dtype))
+        return f"\"{kind}[{ANNOTATION}, '{' '.join(map(str, tensor.shape))}']\""
+
+    tensors = tensors_of((sample.input, sample.args, sample.kwargs))
+    return replace(form, annotated=True, details=tuple(map(annotation, tensors)))
 
 
 def forms(entry: Entry, sample: Any) -> list[Form]:

@@ -27,7 +27,10 @@ class Problem:
 
 @dataclass
 class Result:
-    """One operation: how often each outcome came, and the first few problems of each kind."""
+    """One operation: how often each outcome came, and the first few problems of each kind.
+
+    remark: under what condition it agrees.
+    """
 
     name: str
     area: str
@@ -35,6 +38,7 @@ class Result:
     problems: list[Problem] = field(default_factory=list)
     out_of_scope: str = ""
     no_gradient: str = ""
+    remark: str = ""
 
     def add(self, problem: Problem) -> None:
         """Count an outcome; keep it as an example if it is a problem of which there are few yet."""
@@ -77,6 +81,7 @@ class Result:
             "status": self.status,
             "reason": self.reason,
             "no_gradient": self.no_gradient,
+            "remark": self.remark,
             "outcomes": dict(sorted(self.outcomes.items())),
             "problems": [asdict(problem) for problem in self.problems],
         }

@@ -40,6 +40,12 @@ def test_power_of_zero():
     same(lambda x: x**0.0, lambda x: elementwise.power(x, 0.0), KINKS)
 
 
+def test_integer_power():
+    base, exponent = np.array([[1, -1, 2, 0, 3, -3]]), np.array([[-8], [-3], [-1], [0], [3]])
+    same(torch.pow, elementwise.integer_power, base, exponent)
+    same(torch.pow, elementwise.integer_power, base, np.array(-8))
+
+
 def test_atan2():
     same(torch.atan2, elementwise.atan2, np.array([0, 0, 1, -1], np.float32), np.array([0, -1, 0, 2], np.float32))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ivy_convert.api_maps.jax.helpers import airy, bessel, factorizations
+from ivy_convert.api_maps.jax.helpers import airy, bessel, factorizations, linear_algebra
 
 from .comparing import floats
 
@@ -103,3 +103,34 @@ POINTS = np.array([-110, -30.5, -8.4, -2.09, -1, 0, 1e-6, 0.5, 2, 2.09, 5, 8.4, 
 def test_bessel(module, name, other):
     expected = getattr(torch.special, other)(torch.tensor(POINTS)).numpy()
     np.testing.assert_allclose(getattr(module, name)(POINTS), expected, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_gradients_of_complex_cholesky_solutions(upper):
+    half = floats(3, 3) + 1j * floats(3, 3, seed=1)
+    factor = np.linalg.cholesky(half @ half.conj().T + np.eye(3)).astype(np.complex64)
+    factor = factor.conj().T.copy() if upper else factor
+    b, weights = (floats(3, 2, seed=s) + 1j * floats(3, 2, seed=s + 1) for s in (2, 4))
+    inputs = [torch.tensor(array.astype(np.complex64), requires_grad=True) for array in (b, factor)]
+    (torch.cholesky_solve(*inputs, upper=upper) * torch.tensor(weights)).sum().real.backward()
+
+    def scalar(b, factor):
+        return (linear_algebra.cholesky_solve(b, factor, upper) * weights).sum().real
+
+    for want, have in zip(inputs, jax.grad(scalar, (0, 1))(b.astype(np.complex64), factor), strict=True):
+        np.testing.assert_allclose(have.conj(), want.grad, rtol=1e-4, atol=1e-4)  # JAX's convention is the conjugate
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (2, 3), (3, 3)])
+def test_gradients_of_least_squares_leave_out_singular_values(shape):
+    a = torch.tensor(floats(*shape), requires_grad=True)
+    b = floats(shape[0], 2, seed=1)
+    result = torch.linalg.lstsq(a, torch.tensor(b), driver="gelsd")
+    assert not result.singular_values.requires_grad
+    result.solution.square().sum().backward()
+
+    def scalar(a):
+        found = linear_algebra.lstsq(a, b, driver="gelsd")
+        return (found.solution**2).sum() + found.singular_values.sum()
+
+    np.testing.assert_allclose(jax.grad(scalar)(a.detach().numpy()), a.grad, rtol=1e-4, atol=1e-4)

@@ -1,5 +1,7 @@
 """Reading along indices, with torch's meaning of the index. Scattering into an array is in `scatter.py`."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -138,7 +140,7 @@ def searchsorted(sorted_sequence, values, right: bool = False, side: str | None 
     side = side or ("right" if right else "left")
     if sorted_sequence.ndim == 1:
         return jnp.searchsorted(sorted_sequence, values, side=side)
-    rows = sorted_sequence.reshape(-1, sorted_sequence.shape[-1])
+    rows = sorted_sequence.reshape(math.prod(sorted_sequence.shape[:-1]), sorted_sequence.shape[-1])
     wanted = values.reshape(rows.shape[0], values.shape[-1])
     found = jax.vmap(lambda row, value: jnp.searchsorted(row, value, side=side))(rows, wanted)
     return found.reshape(values.shape)

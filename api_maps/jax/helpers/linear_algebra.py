@@ -101,11 +101,14 @@ def cholesky_solve(b, factor, upper: bool = False) -> jax.Array:
     def solve_both(_, right: jax.Array) -> jax.Array:
         return solve_triangular(adjoint(triangle), solve_triangular(triangle, right, upper=False), upper=True)
 
+    def solve_transposed(_, right: jax.Array) -> jax.Array:
+        return solve_both(_, right.conj()).conj()
+
     return jax.lax.custom_linear_solve(
         lambda x: factor @ (adjoint(factor) @ x),
         jnp.broadcast_to(b, leading + b.shape[-2:]),
         solve_both,
-        symmetric=True,
+        solve_transposed,
     )
 
 
@@ -218,7 +221,7 @@ def lstsq(a, b, rcond=None, driver: str = "gelsy") -> LeastSquares:
     if driver != "gels":
         rank = matrix_rank(a, rtol=rtol)
     if driver in ("gelsd", "gelss"):
-        singular_values = jnp.linalg.svdvals(a)
+        singular_values = jnp.linalg.svdvals(jax.lax.stop_gradient(a))  # torch gives them no gradient either.
     return LeastSquares(solution[..., 0] if is_vector else solution, residuals, rank, singular_values)
 
 

@@ -64,7 +64,7 @@ def gather_windows(x: jax.Array, positions: Sequence[np.ndarray]) -> jax.Array:
         # Every step turns one spatial axis into [out, k]; the k axes of earlier steps lie behind it.
         x = jnp.take(x, jnp.asarray(indices), axis=leading + axis)
         x = jnp.moveaxis(x, leading + axis + 1, -1)
-    return x.reshape(*x.shape[: leading + len(positions)], -1)
+    return x.reshape(*x.shape[: leading + len(positions)], math.prod(indices.shape[1] for indices in positions))
 
 
 def max_pool(

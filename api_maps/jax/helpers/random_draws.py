@@ -4,10 +4,16 @@ import jax
 import jax.numpy as jnp
 
 
-def uniform_like(key: jax.Array, x, dtype=None) -> jax.Array:
-    """Uniform draws from [0, 1) of the shape, and unless given or not one of floats, the dtype of `x`."""
+def uniform_like(key: jax.Array, x, dtype=None, *, low=0, high=1) -> jax.Array:
+    """Uniform draws from [low, high) of the shape, and unless given or one of integers, the dtype of `x`.
+
+    Both parts of complex numbers are drawn.
+    """
     dtype = dtype or jnp.result_type(x)
-    return jax.random.uniform(key, jnp.shape(x), dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32)
+    if jnp.issubdtype(dtype, jnp.complexfloating):
+        return jax.lax.complex(*jax.random.uniform(key, (2, *jnp.shape(x)), jnp.finfo(dtype).dtype, low, high))
+    dtype = dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.float32
+    return jax.random.uniform(key, jnp.shape(x), dtype, low, high)
 
 
 def normal_like(key: jax.Array, x, dtype=None) -> jax.Array:
@@ -26,12 +32,12 @@ def integers(key: jax.Array, shape, low: int, high: int, dtype) -> jax.Array:
     return jax.random.randint(key, shape, low, high).astype(dtype)
 
 
-def normal(key: jax.Array, mean, deviation, shape=None) -> jax.Array:
-    """Normal draws with a mean and a standard deviation for each entry, or of `shape`."""
+def normal(key: jax.Array, mean, deviation, shape=None, dtype=None) -> jax.Array:
+    """Normal draws with a mean and a standard deviation for each entry, or of `shape`; float32 unless `dtype` is given."""
     if shape is None:
         shape = jnp.broadcast_shapes(jnp.shape(mean), jnp.shape(deviation))
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    return mean + deviation * jax.random.normal(key, shape)
+    return mean + deviation * jax.random.normal(key, shape, dtype)
 
 
 def bernoulli(key: jax.Array, probabilities) -> jax.Array:
