@@ -10,7 +10,6 @@ from ..rewriter.context import FileContext
 from ..rewriter.lattice import Array, Scalar
 from ..rewriter.read import BoundOp, Constant, Given, Refusal
 from ..rewriter.rule import Rule
-from ..rewriter.signature import MISSING
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,8 @@ def read(node: cst.BinaryOperation, context: FileContext) -> IntegerPower | None
         return None
     hub = context.tables.hub["pow"]
     first, second = (parameter.name for parameter in hub.parameters[:2])
-    others = {p.name: Constant(p.default) for p in hub.parameters[2:] if p.default is not MISSING}
     spelling = next(row for row in context.source.by_op[hub.name] if row.form == "operator")
-    arguments = {**others, first: Given(node.left), second: Given(node.right)}
-    return IntegerPower(BoundOp(hub, spelling, arguments, node, "**"))
+    return IntegerPower(BoundOp(hub, spelling, {first: Given(node.left), second: Given(node.right)}, node, "**"))
 
 
 def _counts_up(node: cst.BaseExpression, context: FileContext) -> bool:

@@ -28,7 +28,9 @@ compares it with torch.
 
 How an entry ends:
 
-- **supported**: all samples agree in all forms.
+- **supported**: all samples agree in all forms. Arrays without axes, or of other elements than floats, for which the
+  target raises an error are taken again with annotations that say so, such as `x: Int[torch.Tensor, "2 3"]`; where
+  that was needed, the line begins with "annotated".
 - **partial**: those that are converted agree; others are refused, with the reason.
 - **refused**: left as it was, with the reason.
 - **wrong**, **crashed**: our mistakes.
