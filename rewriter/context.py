@@ -98,7 +98,7 @@ class FileContext:
             return path if self.inference.framework.constant(path) == value else None
         if isinstance(node, cst.Attribute):
             owner = self.path(node.value)
-            return f"{owner}.{node.attr.value}" if owner is not None else None
+            return self.inference.framework.own_name(f"{owner}.{node.attr.value}") if owner is not None else None
         return None
 
     def direct_path(self, node: cst.BaseExpression) -> str | None:

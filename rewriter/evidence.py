@@ -53,7 +53,7 @@ class ArrayEvidence:
 
     def names(
         self,
-        function: cst.FunctionDef,
+        function: cst.FunctionDef | cst.Lambda,
         array_function: Callable[[cst.BaseExpression], bool],
         framework_of: Callable[[str], str | None],
         imported: frozenset[str],

@@ -80,7 +80,9 @@ class FrameworkTypes:
         self.function_callers = frozenset(fact("function_callers", default=()))
         companions = frozenset(root for each in tables.frameworks.values() if each.fact("auxiliary") for root in each.roots)
         self._foreign_classes = companions | {"pathlib", "PIL", "argparse", "pandas"}
-        self._foreign_functions = companions | {"json", "logging", "argparse", "os", "pathlib"}
+        self._foreign_functions = companions | {
+            "json", "logging", "argparse", "os", "pathlib", "PIL", "pandas", "cv2", "matplotlib", "skimage", "sklearn", "scipy"
+        }  # fmt: skip
         self._constants = self._collect_constants()
         self._layers = {
             path: rows[0]
@@ -128,7 +130,8 @@ class FrameworkTypes:
     def own_name(self, path: str) -> str:
         """The path under which the tables know an object: module aliases and copied helper modules resolved."""
         for alias, module in self._path_aliases.items():
-            if path == alias or path.startswith(f"{alias}."):
+            private = path[len(alias) + 1 :].startswith("_")  # not handed on under the shorter name
+            if path == alias or (path.startswith(f"{alias}.") and not private):
                 path = module + path.removeprefix(alias)
         parts = path.split(".")
         if len(parts) > 1 and parts[0] == parts[1] and parts[0] in self.roots:

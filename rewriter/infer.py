@@ -113,6 +113,7 @@ class Inference:
         self._done: set[cst.CSTNode] = set()
         self._module_cache: dict[str, bool] = {}
         self._path_cache: dict[tuple[str, str], str | None] = {}
+        self._aliases: set[str] = set()
         self._kinds: dict[str, NodesByKind] = {}
         self._methods: MethodDefinitions | None = None
 
@@ -180,9 +181,42 @@ class Inference:
     def instance_type(self, path: str) -> Type:
         """The type of an object whose class is at `path`."""
         definition = self.repository.resolve(path)
-        if definition is not None:
-            return Instance(definition.path) if isinstance(definition.node, cst.ClassDef) else UNKNOWN
-        return self.framework.annotation(path)
+        if definition is None:
+            return self.framework.annotation(path)
+        if isinstance(definition.node, cst.ClassDef):
+            return self._named_tuple(definition) or Instance(definition.path)
+        return self._alias(definition)
+
+    def _alias(self, definition: Definition) -> Type:
+        """What `OptTensor = Optional[Tensor]` and `T = TypeVar("T", bound=Module)` stand for as annotations."""
+        node = definition.node
+        if isinstance(node, cst.FunctionDef) or definition.path in self._aliases:
+            return UNKNOWN
+        if isinstance(node, cst.Call):
+            bounds = [a.value for a in node.args if a.keyword is not None and a.keyword.value == "bound"]
+            if (dotted(node.func) or "").rpartition(".")[2] != "TypeVar" or not bounds:
+                return UNKNOWN
+            node = bounds[0]
+        self._aliases.add(definition.path)  # an alias of itself says nothing
+        result = self.annotated(self.repository.scopes[definition.file], node)  # type: ignore[arg-type]
+        self._aliases.discard(definition.path)
+        return result
+
+    def _named_tuple(self, definition: Definition) -> Tuple | None:
+        """The tuple that a `NamedTuple` class without methods describes."""
+        node = definition.node
+        assert isinstance(node, cst.ClassDef)
+        if "typing.NamedTuple" not in self.base_paths(definition.path) or not isinstance(node.body, cst.IndentedBlock):
+            return None
+        scope = self.repository.scopes[definition.file]
+        fields: dict[str, Type] = {}
+        for line in node.body.body:
+            if not isinstance(line, cst.SimpleStatementLine):
+                return None
+            for small in line.body:
+                if isinstance(small, cst.AnnAssign) and isinstance(small.target, cst.Name):
+                    fields[small.target.value] = self.annotated(scope, small.annotation.annotation)
+        return Tuple(tuple(fields.values()), tuple(fields))
 
     def reference_type(self, path: str) -> Type:
         """What a dotted path stands for: a constant's type, a variable's type, or a reference."""
@@ -480,7 +514,7 @@ class Inference:
             return ARRAY
         return self.framework.conventional(name)
 
-    def _evident(self, scope: FileScope, node: cst.FunctionDef) -> dict[str, bool]:
+    def _evident(self, scope: FileScope, node: cst.FunctionDef | cst.Lambda) -> dict[str, bool]:
         """What the body of a function says of its names."""
         if node not in self._evidence_cache:
             self._evidence_cache[node] = self.evidence.names(
@@ -490,6 +524,10 @@ class Inference:
                 self._imported_frameworks(scope),
             )
         return self._evidence_cache[node]
+
+    def evident_arrays(self, scope: FileScope, node: cst.Lambda) -> list[str]:
+        """The parameters of a lambda that can only be arrays."""
+        return [name for name, is_array in self._evident(scope, node).items() if is_array]
 
     def _evident_modules(self, node: cst.FunctionDef) -> frozenset[str]:
         if node not in self._evident_modules_cache:
@@ -653,7 +691,7 @@ class Inference:
             constructor = self.method(definition.path, "__init__")
             if constructor is not None:
                 self._note_call(constructor[1], call, evaluator, skip_first=True)
-            return Instance(definition.path)
+            return self._named_tuple(definition) or Instance(definition.path)
         if isinstance(definition.node, cst.FunctionDef):
             self._note_call(definition, call, evaluator, skip_first=bool(definition.owner))
             result = self.function_result(definition)

@@ -57,6 +57,7 @@ class Summaries(Protocol):
     def read_property(self, node: cst.Attribute, receiver: Type) -> BoundOp | None: ...
     def read_duck_method(self, call: cst.Call, evaluator: ExpressionEvaluator) -> Type | None: ...
     def read_builtin(self, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> BoundOp | None: ...
+    def evident_arrays(self, scope: FileScope, node: cst.Lambda) -> list[str]: ...
 
 
 _KINDS = ("bool", "int", "float", "complex")
@@ -235,6 +236,8 @@ class ExpressionEvaluator:
             case "getattr" if len(node.args) >= 2:
                 attribute = literal(node.args[1].value)
                 if isinstance(attribute, str) and attribute.isidentifier():
+                    if isinstance(first, Reference):
+                        return self.summaries.reference_type(f"{first.path}.{attribute}")
                     found = self.summaries.attribute(first, attribute)
                     return UNKNOWN if isinstance(found, Method) and found.receiver == UNKNOWN else found
                 return UNKNOWN
@@ -405,6 +408,9 @@ class ExpressionEvaluator:
             name = parameter.name.value
             seen = self.summaries.local_parameter(node, name, self.scope.file)
             self.environment[name] = seen if default in (UNKNOWN, NONE) else default
+        for name in self.summaries.evident_arrays(self.scope, node):
+            if self.environment[name] == UNKNOWN:
+                self.environment[name] = ARRAY
         for star in (node.params.star_arg, node.params.star_kwarg):
             if isinstance(star, cst.Param):
                 self.environment[star.name.value] = UNKNOWN

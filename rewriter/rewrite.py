@@ -250,7 +250,8 @@ class Rewriter:
             return self._refuse(unknown(self.context, node, path), node, "tables")
         missing = self.context.source.fact("missing_methods", default={})
         if isinstance(callee, Method) and isinstance(callee.receiver, Instance) and callee.name in missing:
-            if self.context.source.owns(callee.receiver.path):
+            path, inference = callee.receiver.path, self.context.inference
+            if self.context.source.owns(path) or (inference.is_module_class(path) and not inference.method(path, callee.name)):
                 return self._refuse(Refusal(missing[callee.name], node, f"{callee.receiver.path}.{callee.name}"), node, "tables")
         if isinstance(callee, Method) and isinstance(callee.receiver, Array):
             name = f"{self.context.source.array_class}.{callee.name}"

@@ -17,6 +17,10 @@ _EXCEPTIONS = frozenset(
     torch._dynamo.disable torch._dynamo.allow_in_graph""".split()
 )
 
+#: What notes types for a compiler: the position of the value itself.
+_VALUES = {"torch.jit.annotate": 1, "torch.jit.Attribute": 0}
+_ANNOTATIONS = frozenset(("torch.jit.Final",))
+
 
 @dataclass(frozen=True)
 class CompiledFunction:
@@ -45,4 +49,34 @@ def write_decorator(construct: CompiledFunction, node: cst.Decorator, context: F
     return cst.RemovalSentinel.REMOVE
 
 
-RULES = (Rule("compiled", (cst.Decorator,), {"torch": read_decorator}, {"jax": write_decorator}, order=30),)
+@dataclass(frozen=True)
+class CompilerNote:
+    """What is written for a compiler's sake around a value or an annotation: only that is left."""
+
+    kept: cst.BaseExpression
+    api: str
+
+
+def read_note(node: cst.Call | cst.Subscript, context: FileContext) -> CompilerNote | None:
+    """`torch.jit.annotate(List[int], [])`, `torch.jit.Attribute(x, int)`, `torch.jit.Final[int]`."""
+    path = context.direct_path(node.func if isinstance(node, cst.Call) else node.value) or ""
+    if isinstance(node, cst.Subscript):
+        index = node.slice[0].slice if path in _ANNOTATIONS and len(node.slice) == 1 else None
+        return CompilerNote(index.value, path) if isinstance(index, cst.Index) else None
+    position = _VALUES.get(path, len(node.args))
+    plain = all(argument.keyword is None and not argument.star for argument in node.args)
+    return CompilerNote(node.args[position].value, path) if plain and position < len(node.args) else None
+
+
+def write_note(construct: CompilerNote, node: cst.Call | cst.Subscript, context: FileContext) -> cst.BaseExpression:
+    """The value or the annotation itself."""
+    context.converted(node, op="compile", api=construct.api, rule="compiled")
+    kept: cst.BaseExpression = context.rewrite(construct.kept)
+    return kept
+
+
+_NOTE_TARGETS = dict.fromkeys(("jax", "numpy", "tensorflow"), write_note)
+RULES = (
+    Rule("compiled", (cst.Decorator,), {"torch": read_decorator}, {"jax": write_decorator}, order=30),
+    Rule("compiler_note", (cst.Call, cst.Subscript), {"torch": read_note}, _NOTE_TARGETS, order=30),
+)

@@ -26,15 +26,22 @@ class Decided:
     """An expression or statement of which the answers leave only `remaining` (None: nothing)."""
 
     remaining: cst.BaseExpression | cst.BaseSuite | cst.If | None
-    api: str
+    answer: Answer
 
 
 def _answer(node: cst.BaseExpression, context: FileContext) -> Answer | None:
     """What a condition comes to whatever the program does; None if that is open."""
     known: Answers | None = context.state.get("answers")
     if known is None:
-        known = context.state["answers"] = Answers(context.inference, context.scope.file)
+        known = context.state["answers"] = Answers(context.inference, context.scope.file, context.target)
     return known.answer(node)
+
+
+def _note(node: cst.CSTNode, answer: Answer, context: FileContext) -> None:
+    if answer.doubt:
+        context.review(node, answer.doubt, api=answer.api, rule="compiler_questions")
+    else:
+        context.converted(node, api=answer.api, rule="compiler_questions")
 
 
 def read_question(node: cst.Call | cst.Comparison, context: FileContext) -> Answer | None:
@@ -48,7 +55,7 @@ def read_question(node: cst.Call | cst.Comparison, context: FileContext) -> Answ
 
 def write_question(construct: Answer, node: cst.Call | cst.Comparison, context: FileContext) -> cst.Name:
     """`False`."""
-    context.converted(node, api=construct.api, rule="compiler_questions")
+    _note(node, construct, context)
     return cst.Name(str(construct.value), lpar=node.lpar, rpar=node.rpar)
 
 
@@ -60,7 +67,7 @@ def read_condition(node: cst.BooleanOperation, context: FileContext) -> Decided 
     for side, other in ((node.left, node.right), (node.right, node.left)):
         answer = _answer(side, context)
         if answer is not None:
-            return Decided(other, answer.api)
+            return Decided(other, answer)
     return None
 
 
@@ -68,7 +75,7 @@ def write_condition(
     construct: Decided | Answer, node: cst.BooleanOperation, context: FileContext
 ) -> cst.BaseExpression:
     """`x.ndim == 3`."""
-    context.converted(node, api=construct.api, rule="compiler_questions")
+    _note(node, construct if isinstance(construct, Answer) else construct.answer, context)
     if isinstance(construct, Answer):
         return cst.Name(str(construct.value), lpar=node.lpar, rpar=node.rpar)
     remaining = context.rewrite(construct.remaining)  # type: ignore[arg-type]
@@ -78,12 +85,12 @@ def write_condition(
 def read_choice(node: cst.IfExp, context: FileContext) -> Decided | None:
     """`a if torch.jit.is_scripting() else b`."""
     answer = _answer(node.test, context)
-    return None if answer is None else Decided(node.body if answer.value else node.orelse, answer.api)
+    return None if answer is None else Decided(node.body if answer.value else node.orelse, answer)
 
 
 def write_choice(construct: Decided, node: cst.IfExp, context: FileContext) -> cst.BaseExpression:
     """`b`, in parentheses where the choice stood in some."""
-    context.converted(node, api=construct.api, rule="compiler_questions")
+    _note(node, construct.answer, context)
     remaining = context.rewrite(construct.remaining)  # type: ignore[arg-type]
     return remaining if not node.lpar or remaining.lpar else remaining.with_changes(lpar=node.lpar, rpar=node.rpar)  # type: ignore[no-any-return]
 
@@ -97,13 +104,13 @@ def read_branch(node: cst.If, context: FileContext) -> Decided | None:
     if answer is None:
         return None
     if answer.value:
-        return Decided(node.body, answer.api)
-    return Decided(node.orelse.body if isinstance(node.orelse, cst.Else) else node.orelse, answer.api)
+        return Decided(node.body, answer)
+    return Decided(node.orelse.body if isinstance(node.orelse, cst.Else) else node.orelse, answer)
 
 
 def write_branch(construct: Decided, node: cst.If, context: FileContext) -> Any:
     """The statements of the branch that runs, under the comments that stood above the question."""
-    context.converted(node.test, api=construct.api, rule="compiler_questions")
+    _note(node.test, construct.answer, context)
     remaining = construct.remaining
     if remaining is None:
         return cst.RemovalSentinel.REMOVE

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import UNKNOWN, Device, DType, Method, Unknown
+from ..rewriter.lattice import UNKNOWN, Array, Device, DType, Method, Unknown
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal
@@ -64,6 +64,13 @@ class UnknownCast:
     dtype: cst.BaseExpression
 
 
+@dataclass(frozen=True)
+class OpenCast:
+    """`x.to(...)` of an array with arguments of which nothing is known."""
+
+    array: cst.BaseExpression
+
+
 def read_cast(node: cst.Call, context: FileContext) -> UnknownCast | Refusal | None:
     """`.to(...)` with an element type where nothing is known of the receiver: a module or an array."""
     function = node.func
@@ -91,6 +98,25 @@ def write_cast(construct: UnknownCast, node: cst.Call, context: FileContext) -> 
     result: cst.BaseExpression = context.expression(
         "{array}.astype({dtype})", array=context.rewrite(construct.array), dtype=context.rewrite(construct.dtype))  # fmt: skip
     return result
+
+
+def read_open_cast(node: cst.Call, context: FileContext) -> OpenCast | None:
+    """`x.to(where)` of an array where nothing says whether that is an element type, an array or a device."""
+    function = node.func
+    if not isinstance(function, cst.Attribute) or function.attr.value != "to":
+        return None
+    if not isinstance(context.type_of(function.value), Array) or not isinstance(context.bound(node), Refusal):
+        return None
+    return OpenCast(function.value)
+
+
+def write_open_cast(construct: OpenCast, node: cst.Call, context: FileContext) -> cst.BaseExpression:
+    """`to(x, where)`: a helper looks at what it is given."""
+    call = context.rewrite_children(node)
+    assert isinstance(call.func, cst.Attribute)
+    context.converted(node, op="astype", api="Tensor.to", rule="devices")
+    comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")) if call.args else cst.MaybeSentinel.DEFAULT
+    return call.with_changes(func=context.reference("helpers.to"), args=[cst.Arg(call.func.value, comma=comma), *call.args])
 
 
 def read_move(node: cst.Call, context: FileContext) -> UnknownMove | None:
@@ -194,6 +220,7 @@ def write_statement(construct: DroppedStatement, node: cst.SimpleStatementLine, 
 
 RULES = (
     Rule("device_cast", (cst.Call,), {"torch": read_cast}, {"jax": write_cast}, order=30),
+    Rule("device_open_cast", (cst.Call,), {"torch": read_open_cast}, {"jax": write_open_cast}, order=30),
     Rule("device_move", (cst.Call,), {"torch": read_move}, {"jax": write_move}, order=30),
     Rule("device_question", (cst.Call,), {"torch": read_question}, {"jax": write_question}, order=30),
     Rule(

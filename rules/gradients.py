@@ -36,7 +36,6 @@ _SCALING = "loss scaling for float16 training; train in bfloat16 or float32, whe
 _REFUSED = {
     "torch.autograd.grad": "it differentiates values that exist already; write the function and use jax.grad",
     "torch.autograd.backward": "backward on several tensors; add the losses and call backward() on the sum",
-    "torch.is_grad_enabled": "JAX has no global gradient mode; pass a flag instead",
     "torch.cuda.amp.autocast": "automatic mixed precision; compute in bfloat16 by casting the inputs and parameters",
     "torch.autocast": "automatic mixed precision; compute in bfloat16 by casting the inputs and parameters",
     "torch.amp.autocast": "automatic mixed precision; compute in bfloat16 by casting the inputs and parameters",

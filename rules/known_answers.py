@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import libcst as cst
@@ -18,8 +18,9 @@ from ..rewriter.infer import Inference
 from ..rewriter.lattice import Reference
 from ..rewriter.names import Definition
 from ..rewriter.nodes import walk
-from ..rewriter.read import literal
+from ..rewriter.read import BoundOp, literal
 from ..rewriter.signature import MISSING
+from ..rewriter.tables import Framework
 
 _COMPARISONS: Mapping[type[cst.BaseCompOp], Callable[[Any, Any], bool]] = {
     cst.Equal: operator.eq,
@@ -34,10 +35,11 @@ _PARSERS = frozenset(("parse", "Version", "LooseVersion", "StrictVersion", "pars
 
 @dataclass(frozen=True)
 class Answer:
-    """The value of a question, or of a condition made of them."""
+    """The value of a question, or of a condition made of them; `doubt` says where it may differ."""
 
     value: bool
     api: str
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,14 @@ class Release:
 class Answers:
     """The answers that one file's expressions have."""
 
-    def __init__(self, inference: Inference, file: str) -> None:
+    def __init__(self, inference: Inference, file: str, target: Framework) -> None:
         self.inference = inference
+        self.target = target
+        self.bound = inference.files[file].bound
         self.scope = inference.repository.scopes[file]
         self.types = inference.files[file].types
-        self.fact = inference.tables.frameworks[inference.source].fact
+        self.source = inference.tables.frameworks[inference.source]
+        self.fact = self.source.fact
 
     def answer(self, node: cst.BaseExpression) -> Answer | None:
         """What a condition comes to; None if that is open."""
@@ -74,7 +79,7 @@ class Answers:
                 return self._call(node)
             case cst.UnaryOperation(operator=cst.Not(), expression=inner):
                 found = self.answer(inner)
-                return Answer(not found.value, found.api) if found is not None else None
+                return replace(found, value=not found.value) if found is not None else None
             case cst.BooleanOperation(left=left, right=right):
                 decisive = isinstance(node.operator, cst.Or)
                 sides = [self.answer(side) for side in (left, right)]
@@ -102,6 +107,11 @@ class Answers:
         path = self.path(node.func) or ""
         if path in self.fact("always_false", default=()):
             return Answer(False, path)
+        bound = self.bound.get(node)
+        hub = bound.op.name if isinstance(bound, BoundOp) else self.source.hub_name("questions", path)
+        known = self.target.fact("constant_answers", hub) if hub is not None else None
+        if known is not None:
+            return Answer(known["value"], path or bound.api, known.get("review", ""))  # type: ignore[union-attr]
         starter = self.fact("false_unless_started", default={}).get(path)
         if starter is not None:
             return None if _calls(self.inference, starter) else Answer(False, path)
@@ -110,7 +120,7 @@ class Answers:
         callee = self.types.get(node.func)
         if isinstance(callee, Reference) and not node.args:
             definition = self.inference.repository.resolve(callee.path)
-            return _function_answer(self.inference, definition) if definition is not None else None
+            return _function_answer(self, definition) if definition is not None else None
         if isinstance(node.func, cst.Attribute) and node.func.attr.value == "startswith" and len(node.args) == 1:
             text, start = self._version(node.func.value), literal(node.args[0].value)
             if isinstance(text, str) and isinstance(start, str):
@@ -222,15 +232,16 @@ def _calls(inference: Inference, path: str) -> bool:
     return cache[path]
 
 
-def _function_answer(inference: Inference, definition: Definition) -> Answer | None:
+def _function_answer(caller: Answers, definition: Definition) -> Answer | None:
     """The answer of a function that only asks such questions."""
+    inference = caller.inference
     cache: dict[str, Answer | None] = inference.__dict__.setdefault("_known_answers_functions", {})
     if definition.path not in cache:
         cache[definition.path] = None  # recursion stays open
         node = definition.node
         if isinstance(node, cst.FunctionDef) and not node.decorators and not definition.owner:
             body = node.body.body if isinstance(node.body, cst.IndentedBlock) else ()
-            found = _returned(Answers(inference, definition.file), body, "")
+            found = _returned(Answers(inference, definition.file, caller.target), body, "")
             cache[definition.path] = found if isinstance(found, Answer) else None
     return cache[definition.path]
 

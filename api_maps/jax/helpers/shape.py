@@ -1,6 +1,7 @@
 """Splitting and reshaping with torch's meaning of the arguments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -136,3 +137,8 @@ def as_strided_scatter(
     x = jnp.asarray(x)
     positions = strided_positions(size, stride, offset)
     return x.ravel().at[positions].set(jnp.asarray(src, x.dtype)).reshape(x.shape)
+
+
+def ntuple(x: Any, n: int) -> tuple[Any, ...]:
+    """The items of `x`, or `n` times `x` where it has none."""
+    return tuple(x) if isinstance(x, Iterable) else (x,) * n
