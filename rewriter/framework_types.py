@@ -76,6 +76,10 @@ class FrameworkTypes:
         self._containers: AbstractMapping[str, str] = fact("containers", default={})
         self._parents: AbstractMapping[str, str] = fact("class_parents", default={})
         self._path_aliases: AbstractMapping[str, str] = fact("path_aliases", default={})
+        self._layer_families = frozenset(fact("layer_families", default={}).values())
+        self._shorter_paths = {
+            f"{short}.{module}": short for short, modules in fact("shorter_paths", default={}).items() for module in modules
+        }
         self._array_functions = frozenset(fact("array_functions", default=()))
         self.function_callers = frozenset(fact("function_callers", default=()))
         companions = frozenset(root for each in tables.frameworks.values() if each.fact("auxiliary") for root in each.roots)
@@ -130,10 +134,12 @@ class FrameworkTypes:
     def own_name(self, path: str) -> str:
         """The path under which the tables know an object: module aliases and copied helper modules resolved."""
         for alias, module in self._path_aliases.items():
-            private = path[len(alias) + 1 :].startswith("_")  # not handed on under the shorter name
-            if path == alias or (path.startswith(f"{alias}.") and not private):
+            if path == alias or path.startswith(f"{alias}."):
                 path = module + path.removeprefix(alias)
         parts = path.split(".")
+        shorter = self._shorter_paths.get(".".join(parts[:-1]))
+        if shorter is not None and not parts[-1].startswith("_"):
+            return f"{shorter}.{parts[-1]}"
         if len(parts) > 1 and parts[0] == parts[1] and parts[0] in self.roots:
             return self.own_name(".".join(parts[1:]))  # `from torch import torch`
         if HELPER_MODULE in parts[:-1]:
@@ -172,7 +178,8 @@ class FrameworkTypes:
 
     def is_module_base(self, path: str) -> bool:
         """Whether a class of the framework is a module or a layer."""
-        return path in self._module_bases or path in self._layers or path in self._containers
+        known = self._module_bases, self._layers, self._containers, self._layer_families
+        return any(path in paths for paths in known)
 
     def takes_array_first(self, path: str) -> bool:
         """Whether the function at `path` takes an array, and only an array, as its first argument."""

@@ -248,11 +248,10 @@ class Rewriter:
         path = self.context.direct_path(node.func)
         if path is not None and path.partition(".")[0] in self._roots:
             return self._refuse(unknown(self.context, node, path), node, "tables")
-        missing = self.context.source.fact("missing_methods", default={})
-        if isinstance(callee, Method) and isinstance(callee.receiver, Instance) and callee.name in missing:
-            path, inference = callee.receiver.path, self.context.inference
-            if self.context.source.owns(path) or (inference.is_module_class(path) and not inference.method(path, callee.name)):
-                return self._refuse(Refusal(missing[callee.name], node, f"{callee.receiver.path}.{callee.name}"), node, "tables")
+        if isinstance(callee, Method):
+            missing = self._missing_method(node, callee)
+            if missing is not None:
+                return self._refuse(missing, node, "tables")
         if isinstance(callee, Method) and isinstance(callee.receiver, Array):
             name = f"{self.context.source.array_class}.{callee.name}"
             return self._refuse(unknown(self.context, node, name), node, "tables")
@@ -270,6 +269,19 @@ class Rewriter:
             self.context.review(node, f"{reason}; annotate its type if it is one", api=api, rule="types")
             return self.children(node)
         return self._refuse(Refusal(f"{reason}; annotate its type so that it can be converted", node, api), node, "types")
+
+    def _missing_method(self, node: cst.Call, callee: Method) -> Refusal | None:
+        """A method of modules that nothing in the target corresponds to, unless the repository defines one of its name."""
+        reason = self.context.source.fact("missing_methods", callee.name)
+        if reason is None:
+            return None
+        inference, receiver = self.context.inference, callee.receiver
+        if isinstance(receiver, Instance):
+            path = receiver.path
+            own = inference.is_module_class(path) and not inference.method(path, callee.name)
+            return Refusal(reason, node, f"{path}.{callee.name}") if self.context.source.owns(path) or own else None
+        possible = receiver == UNKNOWN and not inference.defines_method(callee.name)
+        return Refusal(reason, node, callee.name) if possible else None
 
     def _might_be_array(self, node: cst.Call, name: str) -> bool:
         """Whether a method call on a value of unknown type would be written otherwise if it were an array."""

@@ -14,7 +14,7 @@ _COMPILERS = frozenset(("torch.compile", "torch.jit.script", "torch.jit.script_i
 #: What tells a compiler to keep away from a function.
 _EXCEPTIONS = frozenset(
     """torch.jit.ignore torch.jit.unused torch.jit.export torch.compiler.disable torch.compiler.allow_in_graph
-    torch._dynamo.disable torch._dynamo.allow_in_graph""".split()
+    torch.fx.wrap torch.jit._overload_method torch.jit._overload torch._dynamo.disable torch._dynamo.allow_in_graph""".split()
 )
 
 #: What notes types for a compiler: the position of the value itself.

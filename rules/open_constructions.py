@@ -5,16 +5,18 @@ Some of these take `rngs` after the conversion and some do not, so a helper asks
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import libcst as cst
 
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import append_argument, keyword_argument
+from ..rewriter.lattice import Either, Partial, Reference, Type
 from ..rewriter.read import BoundOp, Refusal
 from ..rewriter.rule import Rule
 from .evident_modules import is_evident_construction
-from .rngs import NAME, may_take_rngs, module_rngs
+from .rngs import NAME, may_take_rngs, module_rngs, takes_rngs
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,33 @@ def read(node: cst.Call, context: FileContext) -> OpenConstruction | None:
         return None
     if any(argument.keyword is not None and argument.keyword.value == NAME for argument in node.args):
         return None
-    if is_evident_construction(context.inference, node):
+    if is_evident_construction(context.inference, node) or _has_settings_for_layers(node, context):
         return OpenConstruction()
     return OpenConstruction() if may_take_rngs(context, context.type_of(node.func)) else None
+
+
+def _has_settings_for_layers(node: cst.Call, context: FileContext) -> bool:
+    """`layer(dim, **settings)` for a variable that holds a layer class: it may not take all settings that torch's takes."""
+    settings = any(
+        argument.star == "**" or (argument.keyword is not None and argument.keyword.value in ("device", "dtype"))
+        for argument in node.args
+    )
+    if not settings or context.direct_path(node.func) is not None:
+        return False
+    callee = context.type_of(node.func)
+    return takes_rngs(context, callee) and any(context.source.owns(path) for path in _classes(callee))
+
+
+def _classes(callee: Type) -> Iterator[str]:
+    """The paths of the classes that a value may be."""
+    match callee:
+        case Either(options=options):
+            for option in options:
+                yield from _classes(option)
+        case Partial(function=function):
+            yield from _classes(function)
+        case Reference(path=path):
+            yield path
 
 
 def write(construct: OpenConstruction, node: cst.Call, context: FileContext) -> cst.Call:

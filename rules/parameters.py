@@ -16,10 +16,10 @@ from ..rewriter.rule import Rule
 
 @dataclass(frozen=True)
 class NewParameter:
-    """A parameter made from an array. `trainable` is what was written, None if nothing was."""
+    """A parameter made from an array; whether it is trained may be an expression."""
 
     value: cst.BaseExpression | None
-    trainable: bool
+    trainable: bool | cst.BaseExpression
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,7 @@ def read_parameter(node: cst.Call, context: FileContext) -> NewParameter | Refus
             value = argument.value
         else:
             trainable = literal(argument.value)
-    if trainable not in (True, False):
-        return Refusal("requires_grad must be a literal here; write two branches", node, path)
+            trainable = trainable if isinstance(trainable, bool) else argument.value
     return NewParameter(value, trainable)
 
 
@@ -71,8 +70,13 @@ def write_parameter(construct: NewParameter, node: cst.Call, context: FileContex
         value: Any = context.expression("jax.numpy.zeros(0)")
     else:
         value = context.rewrite(construct.value)
-    template = "flax.nnx.Param({value})" if construct.trainable else "helpers.FrozenParam({value})"
-    made = context.expression(template, value=value)
+    if isinstance(construct.trainable, cst.BaseExpression):
+        flag = context.rewrite(construct.trainable)
+        made = context.expression("(flax.nnx.Param if {flag} else helpers.FrozenParam)({value})", flag=flag, value=value)
+    else:
+        made = context.expression(
+            "flax.nnx.Param({value})" if construct.trainable else "helpers.FrozenParam({value})", value=value
+        )
     return made.with_changes(whitespace_before_args=node.whitespace_before_args) if len(node.args) == 1 else made
 
 

@@ -34,9 +34,13 @@ def write_parameter(construct: NewParameter, node: cst.Call, context: FileContex
         value: Any = context.expression(empty)
     else:
         value = context.rewrite(construct.value)
-    frozen = ", requires_grad=False" if is_torch else ", trainable=False"
+    keyword = "requires_grad" if is_torch else "trainable"
     function = "torch.nn.Parameter" if is_torch else "keras.Variable"
-    return context.expression(f"{function}({{value}}{'' if construct.trainable else frozen})", value=value)
+    if isinstance(construct.trainable, cst.BaseExpression):
+        flag = context.rewrite(construct.trainable)
+        return context.expression(f"{function}({{value}}, {keyword}={{flag}})", value=value, flag=flag)
+    frozen = "" if construct.trainable else f", {keyword}=False"
+    return context.expression(f"{function}({{value}}{frozen})", value=value)
 
 
 def read_variable(node: cst.Call, context: FileContext) -> NewParameter | Refusal | None:

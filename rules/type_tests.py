@@ -53,6 +53,36 @@ def _is_array_class(node: cst.BaseExpression, context: FileContext) -> bool:
     return path is not None and context.source.hub_name("objects", path) == "array"
 
 
+@dataclass(frozen=True)
+class LayerFamily:
+    """A base class that all batch norms or all convolutions share, asked for by `isinstance`."""
+
+    hub: str
+    api: str
+
+
+def read_family(node: cst.Attribute | cst.Name, context: FileContext) -> LayerFamily | Refusal | None:
+    """`isinstance(m, nn.modules.batchnorm._BatchNorm)`; such a class as a base is another matter."""
+    path = context.direct_path(node)
+    hub = context.source.hub_name("layer_families", path) if path is not None else None
+    if hub is None or path is None:
+        return None
+    call = next((above for above in reversed(context.stack[:-1]) if not isinstance(above, _TUPLES)), None)
+    asked = isinstance(call, cst.Call) and isinstance(call.func, cst.Name) and call.func.value in ("isinstance", "issubclass")
+    if not asked:
+        return Refusal(f"{path} is private to {context.source.name}; use the public class of the layer, or Module", node, path)
+    return LayerFamily(hub, path)
+
+
+_TUPLES = (cst.Arg, cst.Element, cst.Tuple)
+
+
+def write_family(construct: LayerFamily, node: cst.CSTNode, context: FileContext) -> cst.BaseExpression:
+    """The helpers' class that the layers derive from."""
+    context.converted(node, op=construct.hub, api=construct.api, rule="type_tests")
+    return context.reference(context.target.fact("layer_families", construct.hub))
+
+
 def read_comparison(node: cst.Comparison, context: FileContext) -> ExactClass | None:
     """`type(x) == torch.Tensor`, with `is`, `!=`, `in` and their opposites too."""
     if len(node.comparisons) != 1:
@@ -129,6 +159,7 @@ def write_isinstance(construct: ElementClass, node: cst.Call, context: FileConte
 
 
 RULES = (
+    Rule("layer_families", (cst.Attribute, cst.Name), {"torch": read_family}, {"jax": write_family}, order=30),
     Rule("exact_class", (cst.Comparison,), {"torch": read_comparison}, dict.fromkeys(_ALL, write_comparison), order=40),
     Rule("element_class", (cst.Call,), {"torch": read_isinstance}, dict.fromkeys(_ALL, write_isinstance), order=40),
 )

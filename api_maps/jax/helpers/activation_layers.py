@@ -107,6 +107,7 @@ class PReLU(nnx.Module):
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, *, rngs: nnx.Rngs | None = None):
         self.num_parameters = num_parameters
+        self.init = init
         self.weight = nnx.Param(jnp.full(num_parameters, init, jnp.float32))
 
     def __call__(self, x: jax.Array) -> jax.Array:

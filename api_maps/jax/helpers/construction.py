@@ -5,13 +5,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import jax.numpy as jnp
 from flax import nnx
 
 
 def build(make: Callable[..., Any], *args: Any, rngs: nnx.Rngs, **kwargs: Any) -> Any:
     """`make(*args, **kwargs)`, with `rngs=rngs` if the class or function has such a parameter.
 
-    Layers without random initial values have none.
+    Layers without random initial values have none. A `device` that it does not take is dropped, and an element type
+    that it does not take is given to the finished layer.
     """
     function = make
     while isinstance(function, partial):
@@ -22,4 +24,33 @@ def build(make: Callable[..., Any], *args: Any, rngs: nnx.Rngs, **kwargs: Any) -
         return make(*args, **kwargs)
     if "rngs" in parameters:
         kwargs["rngs"] = rngs
-    return make(*args, **kwargs)
+    dtype = None
+    if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        if "device" not in parameters:
+            kwargs.pop("device", None)
+        if "dtype" not in parameters:
+            dtype = kwargs.pop("dtype", None)
+    return in_dtype(make(*args, **kwargs), dtype)
+
+
+def in_dtype(module: Any, dtype: Any) -> Any:
+    """The module with its floating-point parameters and buffers in `dtype`; as it is for None."""
+    if dtype is not None:
+        for _, variable in nnx.iter_graph(module):
+            if isinstance(variable, nnx.Variable) and jnp.issubdtype(variable.dtype, jnp.inexact):
+                variable.set_value(variable[...].astype(dtype))
+    return module
+
+
+def reset_parameters(layer: nnx.Module, *, rngs: nnx.Rngs) -> None:
+    """Draw the layer's weights anew, as for a new layer of the same settings, and clear its running statistics."""
+    settings = {}
+    for name in inspect.signature(type(layer).__init__).parameters:
+        if name not in ("self", "rngs"):
+            value = getattr(layer, name)
+            # The bias is kept in the place of the flag that asked for it.
+            settings[name] = value is not None if name == "bias" and not isinstance(value, bool) else value
+    for name, variable in vars(type(layer)(**settings, rngs=rngs)).items():
+        if isinstance(variable, nnx.Variable) and not isinstance(variable, nnx.RngState):
+            kept = getattr(layer, name)
+            kept.set_value(variable[...].astype(kept.dtype))

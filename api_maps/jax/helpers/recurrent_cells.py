@@ -38,6 +38,7 @@ class RecurrentCell(nnx.Module):
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, rngs: nnx.Rngs):
         self.input_size = input_size
         self.hidden_size = hidden_size
+        self.bias = bias
         size, bound = self.gates * hidden_size, fan_in_bound(hidden_size)
         self.weight_ih = uniform_parameter(rngs, (size, input_size), bound)
         self.weight_hh = uniform_parameter(rngs, (size, hidden_size), bound)

@@ -1,0 +1,30 @@
+"""Optimizers of the repository's own, `class Lion(torch.optim.Optimizer)`: left whole, since they change parameters in place."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from ..rewriter.context import FileContext
+from ..rewriter.read import Refusal
+from ..rewriter.references import family_reason
+from ..rewriter.rule import Rule
+
+_BASE = "torch.optim.Optimizer"
+
+
+def read(node: cst.ClassDef, context: FileContext) -> Refusal | None:
+    """A class that derives from an optimizer of the source framework, also through other classes."""
+    inference = context.inference
+    paths = [path for path in (context.path(base.value) for base in node.bases) if path is not None]
+    ancestors = [ancestor for path in paths for ancestor in inference.ancestors(path)]
+    if not any(_is_optimizer(path, context) for path in ancestors):
+        return None
+    return Refusal(family_reason(context, _BASE) or f"{_BASE} as a base class", node.name, _BASE)
+
+
+def _is_optimizer(path: str, context: FileContext) -> bool:
+    parents = context.source.fact("class_parents", default={})
+    return path == _BASE or parents.get(f"{path.rpartition('.')[0]}.*") == _BASE
+
+
+RULES = (Rule("custom_optimizers", (cst.ClassDef,), {"torch": read}, {"jax": lambda *_: None}, order=5),)
