@@ -341,9 +341,26 @@ def module_rngs(context: FileContext) -> cst.BaseExpression:
         return source
     if context.inference.__dict__.get("_seeds_globally") is None:
         context.inference.__dict__["_seeds_globally"] = _seeds_globally(context)
-    if context.inference.__dict__["_seeds_globally"]:
+    if context.inference.__dict__["_seeds_globally"] or _is_repeated(context):
         return context.expression("flax.nnx.Rngs(helpers.next_key())")
-    return context.expression("flax.nnx.Rngs(0)")
+    return context.expression(f"flax.nnx.Rngs({_place_in_scope(context)})")
+
+
+def _place_in_scope(context: FileContext) -> int:
+    """How many modules the same function builds before this one: two of the same shape must not start out equal."""
+    scope = next((node for node in reversed(context.stack) if isinstance(node, cst.FunctionDef)), context.module)
+    places: dict[cst.CSTNode, int] = context.state.setdefault("seeded_places", {}).setdefault(scope, {})
+    return places.setdefault(context.stack[-1], len(places))
+
+
+def _is_repeated(context: FileContext) -> bool:
+    """Whether the current place stands in a loop, each turn of which draws other values."""
+    for node in reversed(context.stack):
+        if isinstance(node, (cst.For, cst.While, cst.BaseComp)):
+            return True
+        if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+            return False
+    return False
 
 
 def _seeds_globally(context: FileContext) -> bool:
