@@ -148,8 +148,11 @@ _HOLDS_STATEMENTS = (
 class _Remover(cst.CSTTransformer):
     """Drops the source framework's imports whose names are no longer used."""
 
-    def __init__(self, used: set[str], removable: Sequence[str], rebound: frozenset[str]) -> None:
+    def __init__(
+        self, used: set[str], removable: Sequence[str], rebound: frozenset[str], handed_on: frozenset[str]
+    ) -> None:
         super().__init__()
+        self.handed_on = handed_on
         self.used = used - rebound
         self.removable = tuple(removable)
         self.removed = False
@@ -165,6 +168,8 @@ class _Remover(cst.CSTTransformer):
         name = dotted(alias.name) or ""
         path = f"{module}.{name}" if module else name
         local = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else name
+        if local in self.handed_on:
+            return False
         if not self.is_source(path):
             return True
         return local.partition(".")[0] in self.used
@@ -183,16 +188,15 @@ class _Remover(cst.CSTTransformer):
         return self._filtered(updated, updated.names, "")
 
     def leave_ImportFrom(self, original: cst.ImportFrom, updated: cst.ImportFrom) -> object:  # type: ignore[override]
-        if updated.module is None:
-            return updated
-        module = dotted(updated.module) or ""
+        module = (dotted(updated.module) or "") if updated.module is not None else ""
         if module.rpartition(".")[2] == HELPER_MODULE and not isinstance(updated.names, cst.ImportStar):
             return self._filtered(updated, updated.names, self.removable[0])
-        if updated.relative:
-            return updated
         if isinstance(updated.names, cst.ImportStar):
-            self.removed = self.removed or self.is_source(module)
-            return cst.RemoveFromParent() if self.is_source(module) else updated
+            gone = not updated.relative and self.is_source(module)
+            self.removed = self.removed or gone
+            return cst.RemoveFromParent() if gone else updated
+        if updated.relative:
+            return self._filtered(updated, updated.names, f".{module}")
         return self._filtered(updated, updated.names, module)
 
     def leave_SimpleStatementLine(  # type: ignore[override]
@@ -210,15 +214,17 @@ def update_imports(
     source_roots: Sequence[str],
     keep_stars: bool,
     rebound: frozenset[str] = frozenset(),
+    handed_on: frozenset[str] = frozenset(),
 ) -> cst.Module:
     """Remove unused imports of the source framework and insert `statements` where the first of them stood.
 
     rebound: names that the new statements, or definitions in the file, bind instead of the old imports.
+    handed_on: names of the source framework that are imported from another file of the repository.
     """
     used = used_names(module)
     if keep_stars:
         used.add("*")
-    remover = _Remover(used, source_roots, rebound)
+    remover = _Remover(used, source_roots, rebound, handed_on)
     body: list[cst.BaseStatement | cst.SimpleStatementLine] = []
     insert_at: int | None = None
     pending: Sequence[cst.EmptyLine] = ()

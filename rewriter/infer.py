@@ -226,7 +226,8 @@ class Inference:
             return constant
         definition = self.repository.resolve(path)
         if definition is None:
-            return self._class_attribute(path)
+            handed_on = self.framework.own_name(self.repository.canonical(path))
+            return self._class_attribute(path) if handed_on == path else self.reference_type(handed_on)
         if isinstance(definition.node, (cst.ClassDef, cst.FunctionDef)):
             return Reference(definition.path)
         name = definition.path.rpartition(".")[2]

@@ -13,7 +13,7 @@ from .format import LineFormatter, line_limit
 from .free_names import renamed, with_forward_annotations
 from .generate import code_of
 from .helper_code import HelperLibrary, closure, helper_body, helper_imports
-from .imports import merged, update_imports
+from .imports import merged, update_imports, used_names
 from .infer import Inference
 from .nodes import walk
 from .positions import find_spans
@@ -123,18 +123,19 @@ def _convert(source: Source, data: bytes, inference: Inference, options: Options
     if clash:
         context, module = _rewritten(source, inference, options, clash)
     if module is source.module and not context.imports.statements:
-        module = update_imports(module, (), _removable_roots(context), keep_stars=True)
+        module = update_imports(module, (), _removable_roots(context), True, handed_on=frozenset(_handed_on(context)))
         if code_of(module, module) == source.text:
             return ConvertedFile(
                 source.path, data, FileRecord(source.path, "unchanged", "", source.lines), _sites(source, context),
                 frozenset())  # fmt: skip
     unsupported = any(note.status == "unsupported" for note in context.notes)
-    statements = list(context.imports.statements)
+    statements = [*context.imports.statements, *_left_names_of_source(module, context)]
     helpers = frozenset(context.used_helpers)
     if helpers and not options.helper_module:
         module, statements = _inline(module, context, statements)
     module = update_imports(module, _import_order(statements), _removable_roots(context), unsupported,
-                            context.imports.introduced | frozenset(context.used_helpers.values()))  # fmt: skip
+                            context.imports.introduced | frozenset(context.used_helpers.values()),
+                            frozenset(_handed_on(context)))  # fmt: skip
     if helpers and not options.helper_module:
         module = _insert_helpers(module, context)
     result = render(source, module)
@@ -159,6 +160,44 @@ def _rewritten(
             module = rule.finish[options.target](context, module)
     context.engine = None  # The two hold each other; parted, their memory comes back without the cycle collector.
     return context, module
+
+
+def _handed_on(context: FileContext) -> dict[str, str]:
+    """Names of the source framework that other files of the repository hand on: local name → the framework's path.
+
+    `from .compat import nn`: the other file imports it no longer once nothing in it needs it.
+    """
+    repository = context.inference.repository
+    found = {name: repository.canonical(path) for name, path in context.scope.imports.items()}
+    roots = _removable_roots(context)
+    return {
+        name: path
+        for name, path in found.items()
+        if path != context.scope.imports[name] and _is_below(path, roots) and not _is_below(context.scope.imports[name], roots)
+    }
+
+
+def _is_below(path: str, roots: tuple[str, ...]) -> bool:
+    return any(path == root or path.startswith(f"{root}.") for root in roots)
+
+
+def _left_names_of_source(module: cst.Module, context: FileContext) -> list[str]:
+    """Imports of the source's names that code left as it was had through another file of the repository."""
+    scope, repository = context.scope, context.inference.repository
+    used = used_names(module)
+    paths = {name: path for name, path in _handed_on(context).items() if name in used}
+    if scope.stars:
+        for name in used - set(scope.imports) - set(scope.definitions):
+            path = repository.lookup(scope, name)
+            if path is not None and _is_below(path, _removable_roots(context)):
+                paths[name] = path
+    return [_import_of(name, path) for name, path in sorted(paths.items())]
+
+
+def _import_of(name: str, path: str) -> str:
+    owner, _, last = path.rpartition(".")
+    renaming = "" if name == last else f" as {name}"
+    return f"from {owner} import {last}{renaming}" if owner else f"import {path}{renaming}"
 
 
 def _names_left(context: FileContext) -> frozenset[str]:

@@ -14,6 +14,7 @@ from ..rewriter.read import literal
 from ..rewriter.rule import Rule
 
 _DEVICE = "jax.devices()[0]"
+_QUESTION = "helpers.device_of({value})"
 #: Names of device types: torch's -> the target's backends.
 _BACKENDS = {"cuda": "gpu", "cpu": "cpu", "mps": "METAL", "xpu": "xpu", "xla": "tpu"}
 _STATE = "device_reads"
@@ -35,8 +36,10 @@ def read_attribute(node: cst.Attribute, context: FileContext) -> DeviceRead | No
     if isinstance(parent, cst.AssignTarget):
         return None
     value, name = context.type_of(node.value), node.attr.value
-    if name == "device" and (isinstance(value, Array) or _must_be_array(node.value, context)):
+    if name == "device" and isinstance(value, Array):
         return DeviceRead(_DEVICE, "Tensor.device")
+    if name == "device" and _like_array(node.value, context):
+        return DeviceRead(_QUESTION if _others_have_devices(context) else _DEVICE, "Tensor.device")
     if isinstance(value, Array) and name == "is_cuda":
         return DeviceRead('jax.default_backend() == "gpu"', "Tensor.is_cuda")
     if isinstance(value, Device) and name == "type":
@@ -44,19 +47,15 @@ def read_attribute(node: cst.Attribute, context: FileContext) -> DeviceRead | No
     return None
 
 
-def _must_be_array(node: cst.BaseExpression, context: FileContext) -> bool:
-    """Whether something of unknown type that has a device can only be an array.
+def _like_array(node: cst.BaseExpression, context: FileContext) -> bool:
+    """Whether nothing is asked of a name of unknown type that an array does not have.
 
-    No class of the repository has a device, and nothing is asked of the name that an array does not have: the options
-    of a command line, say, have other attributes too.
+    The options of a command line, say, have other attributes than a device too.
     """
-    inference = context.inference
     function = context.enclosing(cst.FunctionDef)
     if not isinstance(node, cst.Name) or function is None or context.type_of(node) != UNKNOWN:
         return False
-    if any("device" in names for names in inference.attributes.values()) or inference.defines_method("device"):
-        return False
-    known = inference.framework.array_attributes | _OF_ARRAYS
+    known = context.inference.framework.array_attributes | _OF_ARRAYS
     return all(
         attribute.attr.value in known or f"{context.source.array_class}.{attribute.attr.value}" in context.source.by_path
         for attribute in walk(function)
@@ -64,6 +63,12 @@ def _must_be_array(node: cst.BaseExpression, context: FileContext) -> bool:
         and isinstance(attribute.value, cst.Name)
         and attribute.value.value == node.value
     )
+
+
+def _others_have_devices(context: FileContext) -> bool:
+    """Whether a class of the repository has a device of its own."""
+    inference = context.inference
+    return inference.defines_method("device") or any("device" in names for names in inference.attributes.values())
 
 
 def read_comparison(node: cst.Comparison, context: FileContext) -> DeviceRead | None:
@@ -87,7 +92,8 @@ def write_read(construct: DeviceRead, node: cst.BaseExpression, context: FileCon
         context.review(node, construct.differs, op="device", api=construct.api, rule="device_reads")
     else:
         context.converted(node, op="device", api=construct.api, rule="device_reads")
-    result: cst.BaseExpression = context.expression(construct.answer)
+    parts = {"value": context.rewrite(node.value)} if isinstance(node, cst.Attribute) else {}
+    result: cst.BaseExpression = context.expression(construct.answer, **parts)
     if isinstance(result, cst.Comparison):
         parent = context.stack[-2] if len(context.stack) > 1 else None
         alone = isinstance(parent, (cst.Arg, cst.If, cst.Assign, cst.IfExp, cst.Return, cst.BooleanOperation))

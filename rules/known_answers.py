@@ -87,6 +87,8 @@ class Answers:
                     if side is not None and side.value == decisive:
                         return side
                 return sides[0] if None not in sides else None
+            case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(operator=cst.In() | cst.NotIn()) as target]):
+                return self._listed(left, target)
             case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget() as target]):
                 return self._version_comparison(left, target)
         return None
@@ -136,6 +138,16 @@ class Answers:
         if self.inference.framework.knows(whole) or whole in self.fact("attributes_there", default=()):
             return Answer(True, whole)
         return Answer(False, whole) if whole in self.fact("attributes_not_there", default=()) else None
+
+    def _listed(self, name: cst.BaseExpression, target: cst.ComparisonTarget) -> Answer | None:
+        """`"name" in dir(module)`."""
+        match target.comparator:
+            case cst.Call(func=cst.Name(value="dir"), args=[cst.Arg(value=owner)]):
+                found = self._held(owner, literal(name))
+                if found is None or isinstance(target.operator, cst.In):
+                    return found
+                return Answer(not found.value, found.api)
+        return None
 
     @property
     def _version_path(self) -> str:

@@ -1,0 +1,13 @@
+import types
+
+import jax
+import jax.numpy as jnp
+
+from ivy_convert.api_maps.jax.helpers.devices import device_of
+
+
+def test_the_device_of_arrays_traced_ones_and_others() -> None:
+    device = jax.devices()[0]
+    assert device_of(jnp.zeros(2)) == device
+    jax.jit(lambda x: x if device_of(x) == device else 1 / 0)(jnp.zeros(2))
+    assert device_of(types.SimpleNamespace(device="here")) == "here"
