@@ -28,9 +28,11 @@ def embedding_bag(
     """Sum, mean or maximum of table rows per bag: [B, D].
 
     indices [B, N], or [N] with `offsets` [B], the start of each bag. Rows `padding_idx` do not count, and an
-    empty bag is zero.
+    empty bag is zero. As in torch, indices and weight may come in the order of old code.
     """
     indices, weight = np.asarray(indices), np.asarray(weight)
+    if np.issubdtype(weight.dtype, np.integer):
+        indices, weight = weight, indices
     if indices.ndim == 2:
         count, length = indices.shape
         bag = np.repeat(np.arange(count), length)

@@ -132,6 +132,8 @@ def rms_norm(x, normalized_shape: int | Sequence[int], weight=None, eps: float |
 def local_response_norm(x, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> np.ndarray:
     """x / (k + alpha * mean of x² over `size` neighbouring channels) ** beta; x is [N, C, ...]."""
     x = np.asarray(x)
+    if x.size == 0:
+        return x
     channels_last = np.moveaxis(x * x, 1, -1)
     grown = padded(channels_last, [(0, 0)] * (x.ndim - 1) + [(size // 2, (size - 1) // 2)])
     total = np.moveaxis(sliding_windows(grown, (size,), (1,), (1,)).sum(-1), -1, 1)
