@@ -1,4 +1,4 @@
-"""`i ** j` of integers: JAX raises for a negative power, or gives any number, where torch rounds towards zero."""
+"""`i ** j` of integers: JAX and NumPy raise for a negative power, or JAX gives any number, where torch rounds towards zero."""
 
 from __future__ import annotations
 
@@ -47,4 +47,4 @@ def write(construct: IntegerPower, node: cst.BinaryOperation, context: FileConte
     return made
 
 
-RULES = (Rule("integer_powers", (cst.BinaryOperation,), {"torch": read}, {"jax": write}),)
+RULES = (Rule("integer_powers", (cst.BinaryOperation,), {"torch": read}, dict.fromkeys(("jax", "numpy"), write)),)

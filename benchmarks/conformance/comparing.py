@@ -154,18 +154,26 @@ def distribution_difference(expected: list[list[Any]], actual: list[list[Any]]) 
         if kind(expected[0][index]) == "other":
             continue
         one, other = (np.concatenate([_array(draw[index]).ravel() for draw in draws]) for draws in (expected, actual))
-        if one.dtype.kind == "c":
-            one, other = (np.concatenate([values.real, values.imag]) for values in (one, other))
-        one, other = one.astype(np.float64), other.astype(np.float64)
-        if min(one.size, other.size) < LEAST_DRAWS:
-            continue
-        one, other = one[np.isfinite(one)], other[np.isfinite(other)]
-        low, high = np.quantile(one, [0.02, 0.98])
-        # Moments of heavy tails do not settle: both sides are cut at the same values.
-        one, other = np.clip(one, low, high), np.clip(other, low, high)
-        error = STANDARD_ERRORS * (one.std() + 1e-6) * np.sqrt(1 / one.size + 1 / other.size)
-        for moment in ("mean", "std"):
-            first, second = getattr(one, moment)(), getattr(other, moment)()
-            if abs(first - second) > error:
-                return f"result {index}: the draws' {moment} {first:.4f} became {second:.4f}"
+        parts = ("real", "imag") if one.dtype.kind == "c" else ("real",)
+        for part in parts:
+            found = _moment_difference(getattr(one, part), getattr(other, part))
+            if found:
+                return f"result {index}: the draws' {found}"
+    return ""
+
+
+def _moment_difference(one: np.ndarray, other: np.ndarray) -> str:
+    """What differs in mean or spread between the draws `one` and `other`, both `[n]`, or ''."""
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    one, other = one[np.isfinite(one)], other[np.isfinite(other)]
+    if min(one.size, other.size) < LEAST_DRAWS:
+        return ""
+    low, high = np.quantile(one, [0.02, 0.98])
+    # Moments of heavy tails do not settle: both sides are cut at the same values.
+    one, other = np.clip(one, low, high), np.clip(other, low, high)
+    error = STANDARD_ERRORS * (one.std() + 1e-6) * np.sqrt(1 / one.size + 1 / other.size)
+    for moment in ("mean", "std"):
+        first, second = getattr(one, moment)(), getattr(other, moment)()
+        if abs(first - second) > error:
+            return f"{moment} {first:.4f} became {second:.4f}"
     return ""

@@ -42,3 +42,9 @@ def multigammaln(x, p: int) -> np.ndarray:
     x = np.asarray(x)
     terms = scipy.special.gammaln(x[..., None] - np.arange(p, dtype=np.float32) / 2)
     return terms.sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
+
+
+def integer_power(x1, x2) -> np.ndarray:
+    """`x1 ** x2` of integers; a negative power is rounded towards zero, which leaves 1, -1 or 0."""
+    x1, x2 = np.asarray(x1), np.asarray(x2)
+    return np.where((x2 < 0) & (np.abs(x1) != 1), 0, np.power(x1, np.abs(x2)))

@@ -3,6 +3,32 @@
 import numpy as np
 
 
+def uniform(shape, dtype, low=0, high=1) -> np.ndarray:
+    """Uniform draws from [low, high); single precision for integers, both parts of complex numbers are drawn."""
+    if np.issubdtype(dtype, np.complexfloating):
+        real, imaginary = np.random.uniform(low, high, (2, *shape))
+        return (real + 1j * imaginary).astype(dtype)
+    return np.random.uniform(low, high, shape).astype(dtype if np.issubdtype(dtype, np.floating) else np.float32)
+
+
+def uniform_like(x, dtype=None, *, low=0, high=1) -> np.ndarray:
+    """Uniform draws of the shape, and unless given the dtype, of `x`."""
+    return uniform(np.shape(x), dtype or np.result_type(x), low, high)
+
+
+def standard_normal(shape, dtype) -> np.ndarray:
+    """Draws with mean 0 and variance 1, of which the parts of complex numbers have half each."""
+    if np.issubdtype(dtype, np.complexfloating):
+        real, imaginary = np.random.normal(0, np.sqrt(0.5), (2, *shape))
+        return (real + 1j * imaginary).astype(dtype)
+    return np.random.standard_normal(shape).astype(dtype)
+
+
+def normal_like(x, dtype=None) -> np.ndarray:
+    """Standard normal draws of the shape, and unless given the dtype, of `x`."""
+    return standard_normal(np.shape(x), dtype or np.result_type(x))
+
+
 def integers_like(x, low: int, high: int, dtype=None) -> np.ndarray:
     """Integers from `low` to `high - 1` of the shape, and unless given the dtype, of `x`."""
     return np.random.randint(low, high, np.shape(x)).astype(dtype or np.result_type(x))

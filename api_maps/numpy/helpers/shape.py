@@ -52,6 +52,8 @@ def sum_to_shape(x, *shape) -> np.ndarray:
     """`x` summed over the axes that broadcasting `shape` (numbers or one sequence) to `x.shape` would repeat."""
     x = np.asarray(x)
     sizes = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    if not sizes:
+        return np.sum(x)
     added = x.ndim - len(sizes)
     if added < 0 or any(n not in (1, own) for n, own in zip(sizes, x.shape[added:])):
         raise ValueError(f"sum_to_shape: {sizes} does not broadcast to {x.shape}")
