@@ -1,5 +1,6 @@
 """Solvers with torch's arguments and its choice between vectors and matrices."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -223,6 +224,21 @@ def lstsq(a, b, rcond=None, driver: str = "gelsy") -> LeastSquares:
     if driver in ("gelsd", "gelss"):
         singular_values = jnp.linalg.svdvals(jax.lax.stop_gradient(a))  # torch gives them no gradient either.
     return LeastSquares(solution[..., 0] if is_vector else solution, residuals, rank, singular_values)
+
+
+def tensordot(x1, x2, axes: int | Sequence[Sequence[int]] = 2) -> jax.Array:
+    """Products summed over the last `axes` of `x1` and the first of `x2`, or over the pairs of axes in two lists.
+
+    An axis of length 1 goes with one of any length.
+    """
+    x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
+    first, second = (range(x1.ndim - axes, x1.ndim), range(axes)) if isinstance(axes, int) else axes
+    for i, j in zip(first, second, strict=True):
+        if x1.shape[i] == 1:
+            x2 = x2.sum(j, keepdims=True)
+        elif x2.shape[j] == 1:
+            x1 = x1.sum(i, keepdims=True)
+    return jnp.tensordot(x1, x2, (tuple(first), tuple(second)))
 
 
 def tensorsolve(a, b, axes=None) -> jax.Array:

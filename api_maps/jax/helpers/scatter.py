@@ -48,8 +48,8 @@ def scatter_add(x, axis: int, index, src) -> jax.Array:
 
 
 def extreme_value(dtype, largest: bool):
-    """The largest (or smallest) value of a dtype: infinity for floats."""
-    if jnp.issubdtype(dtype, jnp.floating):
+    """The largest (or smallest) value of a dtype: infinity for floats and complex numbers."""
+    if jnp.issubdtype(dtype, jnp.inexact):
         return jnp.inf if largest else -jnp.inf
     if dtype == jnp.bool_:
         return largest
