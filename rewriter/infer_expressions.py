@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 import libcst as cst
@@ -257,8 +258,8 @@ class ExpressionEvaluator:
         text = op.op.result
         if op.op.is_layer:
             return Instance(op.spelling.path)
-        if text == "array":
-            return self._elementwise_result(op)
+        if text in ("array", "array[inexact]", "array[sum]"):
+            return self._elementwise_result(op, text)
         if text == "array[dtype]":
             dtype = op.given("dtype")
             value = self.types.get(dtype) if dtype is not None else None
@@ -276,7 +277,8 @@ class ExpressionEvaluator:
             return Callback(without_rank(self._result_of_callable(self.types.get(function, UNKNOWN))))
         return name_results(result, op.spelling.results)
 
-    def _elementwise_result(self, op: BoundOp) -> Type:
+    def _elementwise_result(self, op: BoundOp, text: str) -> Type:
+        """An array of the arguments' common kind; floats of whole numbers, or whole numbers of truth values."""
         kinds = {parameter.name: parameter.kind for parameter in op.op.parameters}
         dtype: str | None = None
         first = True
@@ -289,6 +291,15 @@ class ExpressionEvaluator:
             kind = value.dtype if isinstance(value, Array) else value.kind if isinstance(value, Scalar) else None
             dtype = kind if first else (promote(Array(dtype), Array(kind)).dtype)  # type: ignore[attr-defined]
             first = False
+        if text == "array[inexact]" and dtype in ("int", "bool"):
+            modes = (op.arguments.get(name) for name, kind in kinds.items() if kind == "str")
+            return Array("float" if all(isinstance(mode, Constant) for mode in modes) else None)
+        asked = op.given("dtype") if text == "array[sum]" else None
+        if asked is not None:
+            found = self.types.get(asked)
+            return Array(found.kind if isinstance(found, DType) else None)
+        if text == "array[sum]" and dtype == "bool":
+            return Array("int")
         return Array(dtype if dtype in ("float", "int", "bool", "complex") else None)
 
     def _default_kind(self, op: BoundOp) -> str | None:
@@ -355,7 +366,10 @@ class ExpressionEvaluator:
     def binary(self, node: cst.BinaryOperation) -> Type:
         left, right = self.evaluate(node.left), self.evaluate(node.right)
         if isinstance(left, Array) or isinstance(right, Array):
-            return promote(left, right)
+            found = promote(left, right)
+            if isinstance(node.operator, cst.Divide) and isinstance(found, Array) and found.dtype in ("int", "bool"):
+                return replace(found, dtype="float")
+            return found
         if isinstance(node.operator, cst.Add) and isinstance(left, (Tuple, Shape, Sequence)):
             if isinstance(left, Tuple) and isinstance(right, Tuple):
                 return Tuple(left.items + right.items)

@@ -21,7 +21,7 @@ CASES = [
     ("Float[torch.Tensor, '']", "x.transpose(0, -1)", "x"),
     ("Int[torch.Tensor, '2 3']", "torch.sigmoid(x)", "jax.nn.sigmoid(x * 1.0)"),
     ("Float[torch.Tensor, '2 3']", "torch.sigmoid(x)", "jax.nn.sigmoid(x)"),
-    ("Bool[torch.Tensor, 'n']", "x.sign()", "x"),
+    ("Bool[torch.Tensor, 'n']", "x.sign()", "jnp.sign(x * 1).astype(x.dtype)"),
     ("Float[torch.Tensor, '']", "torch.meshgrid(x, x[None], indexing='ij')[0]",
      "jnp.meshgrid(*map(jnp.atleast_1d, (x, x[None])), indexing='ij')[0]"),
     ("Float[torch.Tensor, 'n']", "torch.meshgrid(x, x, indexing='ij')[0]", "jnp.meshgrid(x, x, indexing='ij')[0]"),

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 def integer_power(x1, x2) -> jax.Array:
     """`x1 ** x2` of integers; a negative power is rounded towards zero, which leaves 1, -1 or 0."""
     x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
+    if not jnp.issubdtype(jnp.result_type(x1, x2), jnp.integer):
+        return jnp.power(x1, x2)
     return jnp.where((x2 < 0) & (jnp.abs(x1) != 1), 0, jnp.power(x1, jnp.abs(x2)))
 
 
