@@ -47,4 +47,6 @@ def multigammaln(x, p: int) -> np.ndarray:
 def integer_power(x1, x2) -> np.ndarray:
     """`x1 ** x2` of integers; a negative power is rounded towards zero, which leaves 1, -1 or 0."""
     x1, x2 = np.asarray(x1), np.asarray(x2)
+    if not np.issubdtype(np.result_type(x1, x2), np.integer):
+        return np.power(x1, x2)
     return np.where((x2 < 0) & (np.abs(x1) != 1), 0, np.power(x1, np.abs(x2)))
