@@ -258,6 +258,9 @@ class ExpressionEvaluator:
         text = op.op.result
         if op.op.is_layer:
             return Instance(op.spelling.path)
+        if text == "array[same]":
+            first = next(self.type_of(one.node) for one in op.arguments.values() if isinstance(one, Given))
+            return without_storage(first) if isinstance(first, Array) else ARRAY
         if text in ("array", "array[inexact]", "array[sum]"):
             return self._elementwise_result(op, text)
         if text == "array[dtype]":
