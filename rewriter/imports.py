@@ -43,6 +43,8 @@ class ImportTable:
     def reference(self, path: str) -> cst.Name | cst.Attribute:
         """An expression for `path`, whose import is added to the file."""
         parts = path.split(".")
+        if len(parts) > 1 and path in self._existing:
+            return cst.Name(self._existing[path])
         for length in range(len(parts), 0, -1):
             module = ".".join(parts[:length])
             if module in self.aliases:

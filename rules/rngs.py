@@ -102,9 +102,18 @@ def needs_randomness(context: FileContext, call: cst.Call) -> bool:
         return bound.op.random or _layer_takes_rngs(context, bound.spelling.path)
     if is_distribution_draw(context.inference, context.scope.file, call):
         return True
-    if is_evident_construction(context.inference, call):
+    if is_evident_construction(context.inference, call) or mapped_maker(context, call) is not None:
         return True
     return takes_rngs(context, context.type_of(call.func))
+
+
+def mapped_maker(context: FileContext, call: cst.Call) -> cst.BaseExpression | None:
+    """What builds modules in `map(layer, widths)`; None for other calls."""
+    match call:
+        case cst.Call(func=cst.Name(value="map"), args=[cst.Arg(value=maker, star="", keyword=None), _, *_]):
+            kind = context.type_of(maker)
+            return maker if takes_rngs(context, kind) or may_take_rngs(context, kind) else None
+    return None
 
 
 def _layer_takes_rngs(context: FileContext, path: str) -> bool:

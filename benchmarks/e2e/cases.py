@@ -203,6 +203,101 @@ KORNIA = (
     image_operation("ssim_loss", "SSIMLoss(5)(image, x)", "from kornia.losses import SSIMLoss", kind="loss",
                     loss="output.mean()"),
 )  # fmt: skip
+SEQUENCE = {"x": floats(2, 12, 16)}
+
+
+def research(name: str, prelude: str, model: str, inputs: Any, kind: str, **changes: Any) -> Case:
+    """A model of one of the small packages that hold one idea each."""
+    return Case(name, kind, "research", prelude, model, inputs, **changes)
+
+
+RESEARCH = (
+    research("perceiver", "from perceiver_pytorch import Perceiver",
+             "Perceiver(input_channels=3, input_axis=2, num_freq_bands=2, max_freq=4.0, depth=2, num_latents=8, "
+             "latent_dim=16, cross_heads=1, latent_heads=2, cross_dim_head=8, latent_dim_head=8, num_classes=5)",
+             {"x": floats(2, 8, 8, 3), "y": integers(5, 2)}, "Perceiver", loss=CLASSIFY),
+    research("reformer", "from reformer_pytorch import ReformerLM",
+             "ReformerLM(num_tokens=20, dim=16, depth=1, max_seq_len=16, heads=2, bucket_size=4, n_hashes=2, causal=True)",
+             {"x": integers(20, 2, 16)}, "GPT", loss=NEXT_TOKEN),
+    research("performer", "from performer_pytorch import Performer", "Performer(dim=16, depth=1, heads=2, dim_head=8)",
+             SEQUENCE, "linear attention"),
+    research("linear_attention", "from linear_attention_transformer import LinearAttentionTransformer",
+             "LinearAttentionTransformer(dim=16, heads=2, depth=1, max_seq_len=16)", SEQUENCE, "linear attention"),
+    research("egnn", "from egnn_pytorch import EGNN", "EGNN(dim=8)", {"x": floats(1, 6, 8), "y": floats(1, 6, 3)}, "GNN",
+             call="model(x, y)", loss="output[0].square().mean() + output[1].square().mean()"),
+    research("conformer", "from conformer import ConformerBlock",
+             "ConformerBlock(dim=16, dim_head=8, heads=2, ff_mult=2, conv_expansion_factor=2, conv_kernel_size=5)",
+             SEQUENCE, "speech", backward=2e-3),
+    research("mixer", "from mlp_mixer_pytorch import MLPMixer",
+             "MLPMixer(image_size=16, channels=3, patch_size=8, dim=16, depth=2, num_classes=5)",
+             {"x": floats(2, 3, 16, 16), "y": integers(5, 2)}, "MLP", loss=CLASSIFY),
+    research("axial_attention", "from axial_attention import AxialAttention",
+             "AxialAttention(dim=8, dim_index=1, heads=2, num_dimensions=2)", {"x": floats(2, 8, 6, 6)}, "attention"),
+    research("rotary", """
+        from rotary_embedding_torch import RotaryEmbedding
+
+        class Attention(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.rotary = RotaryEmbedding(dim=8)
+                self.project = nn.Linear(16, 48)
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                q, k, v = self.project(x).unflatten(-1, (3, 2, 8)).permute(2, 0, 3, 1, 4)
+                q, k = self.rotary.rotate_queries_or_keys(q), self.rotary.rotate_queries_or_keys(k)
+                return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        """, "Attention()", SEQUENCE, "attention"),
+    research("local_transformer", "from local_attention import LocalTransformer",
+             "LocalTransformer(num_tokens=20, dim=16, depth=1, max_seq_len=16, heads=2, dim_head=8, causal=True, "
+             "local_attn_window_size=4)", {"x": integers(20, 2, 16)}, "GPT", loss=NEXT_TOKEN),
+    research("gated_mlp", "from g_mlp_pytorch import gMLP", "gMLP(num_tokens=20, dim=16, depth=2, seq_len=12, heads=1)",
+             TOKENS, "MLP", loss="F.cross_entropy(output.transpose(1, 2), x)"),
+    research("multiscale_similarity", """
+        from pytorch_msssim import SSIM
+
+        class Restoration(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.convolution = nn.Conv2d(3, 3, 3, padding=1)
+                self.similarity = SSIM(data_range=1.0, win_size=5, channel=3)
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return self.similarity(torch.sigmoid(self.convolution(x)), x)
+        """, "Restoration()", {"x": unit_floats(2, 3, 16, 16)}, "loss"),
+    research("efficientnet", "from efficientnet_pytorch import EfficientNet",
+             'EfficientNet.from_name("efficientnet-b0", num_classes=5)', IMAGES, "CNN", loss=CLASSIFY, forward=1e-3,
+             backward=2e-2),
+    research("mamba", "from mambapy.mamba import Mamba, MambaConfig", "Mamba(MambaConfig(d_model=8, n_layers=2))",
+             {"x": floats(2, 8, 8)}, "state space", backward=2e-3),
+    research("temporal_convolution", "from pytorch_tcn import TCN",
+             "TCN(num_inputs=4, num_channels=[8, 8], kernel_size=3, dropout=0.0)", {"x": floats(2, 4, 12)}, "CNN"),
+    research("product_keys", "from product_key_memory import PKM", "PKM(dim=16, heads=2, num_keys=8, topk=4, dim_head=16)",
+             SEQUENCE, "memory"),
+    research("axial_positions", "from axial_positional_embedding import AxialPositionalEmbedding",
+             "AxialPositionalEmbedding(dim=16, axial_shape=(4, 4))", SEQUENCE, "embedding"),
+    research("soft_experts", "from soft_moe_pytorch import SoftMoE", "SoftMoE(dim=16, seq_len=12, num_experts=2)",
+             SEQUENCE, "mixture of experts"),
+    research("experts", "from mixture_of_experts import MoE", "MoE(dim=16, num_experts=4)", SEQUENCE,
+             "mixture of experts", loss="output[0].square().mean() + output[1]"),
+    research("siren", "from siren_pytorch import SirenNet",
+             "SirenNet(dim_in=2, dim_hidden=16, dim_out=3, num_layers=2, w0_initial=5.0)", {"x": unit_floats(10, 2)},
+             "implicit function"),
+    research("tabnet", "from pytorch_tabnet.tab_network import TabNetNoEmbeddings",
+             "TabNetNoEmbeddings(input_dim=6, output_dim=3, n_d=4, n_a=4, n_steps=2, virtual_batch_size=8)",
+             {"x": floats(8, 6)}, "tabular", loss="output[0].square().mean() + output[1]", backward=2e-3),
+    research("tab_transformer", "from tab_transformer_pytorch import TabTransformer",
+             "TabTransformer(categories=(3, 4, 5), num_continuous=4, dim=8, dim_out=1, depth=1, heads=2)",
+             {"x": integers(3, 2, 3), "y": floats(2, 4)}, "tabular", call="model(x, y)"),
+    research("inverted_transformer", "from iTransformer import iTransformer",
+             "iTransformer(num_variates=5, lookback_len=8, dim=16, depth=1, heads=2, dim_head=8, pred_length=2)",
+             {"x": floats(2, 8, 5)}, "time series", call="model(x)[2]"),
+    research("minimal_gru", "from minGRU_pytorch import minGRULM", "minGRULM(num_tokens=20, dim=16, depth=1)", TOKENS,
+             "LSTM", loss=NEXT_TOKEN),
+    research("gate_loop", "from gateloop_transformer import SimpleGateLoopLayer", "SimpleGateLoopLayer(dim=16)", SEQUENCE,
+             "state space"),
+    research("lion", "from lion_pytorch import Lion", "nn.Linear(6, 3)", {"x": floats(4, 6)}, "optimizer",
+             optimizer="Lion(model.parameters(), lr=1e-3, weight_decay=1e-2)"),
+)  # fmt: skip
 CASES: tuple[Case, ...] = (
-    *VIT, *X_TRANSFORMERS, *DIFFUSION, *QUANTIZE, *TIMM, *SEGMENTATION, *METRIC, *TORCHMETRICS, *KORNIA
+    *RESEARCH, *VIT, *X_TRANSFORMERS, *DIFFUSION, *QUANTIZE, *TIMM, *SEGMENTATION, *METRIC, *TORCHMETRICS, *KORNIA
 )  # fmt: skip

@@ -24,9 +24,22 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "kornia": {"kornia": ("kornia",)},
     "gpytorch": {"gpytorch": ("gpytorch",), "linear-operator": ("linear_operator",)},
     "geometric": {"torch-geometric": ("torch_geometric",)},
-    "transformers": {"transformers": ("transformers",)},
-    "diffusers": {"diffusers": ("diffusers",)},
-    "plain": {},
+    "research": {
+        "axial-attention": ("axial_attention",), "axial-positional-embedding": ("axial_positional_embedding",),
+        "byol-pytorch": ("byol_pytorch",), "colt5-attention": ("colt5_attention",), "conformer": ("conformer",),
+        "efficientnet-pytorch": ("efficientnet_pytorch",), "egnn-pytorch": ("egnn_pytorch",),
+        "g-mlp-pytorch": ("g_mlp_pytorch",), "gateloop-transformer": ("gateloop_transformer",),
+        "hyper-connections": ("hyper_connections",), "itransformer": ("iTransformer",),
+        "linear-attention-transformer": ("linear_attention_transformer",), "lion-pytorch": ("lion_pytorch",),
+        "local-attention": ("local_attention",), "mambapy": ("mambapy",), "mingru-pytorch": ("minGRU_pytorch",),
+        "mixture-of-experts": ("mixture_of_experts",), "mlp-mixer-pytorch": ("mlp_mixer_pytorch",),
+        "perceiver-pytorch": ("perceiver_pytorch",), "performer-pytorch": ("performer_pytorch",),
+        "product-key-memory": ("product_key_memory",), "pytorch-msssim": ("pytorch_msssim",),
+        "pytorch-tabnet": ("pytorch_tabnet",), "pytorch-tcn": ("pytorch_tcn",),
+        "reformer-pytorch": ("reformer_pytorch",), "rotary-embedding-torch": ("rotary_embedding_torch",),
+        "siren-pytorch": ("siren_pytorch",), "soft-moe-pytorch": ("soft_moe_pytorch",),
+        "tab-transformer-pytorch": ("tab_transformer_pytorch",), "torch-einops-utils": ("torch_einops_utils",),
+    },
 }  # fmt: skip
 #: What the packages import besides, none of it array code that would have to be converted.
 DEPENDENCIES = (

@@ -104,7 +104,7 @@ def run(adapter: Any, case: Mapping[str, Any], results: Path) -> dict[str, np.nd
         losses = program.train(model, batches, **adapter.extra_arguments(program.train))
     result["losses"] = np.array([float(loss) for loss in losses])
     state = adapter.export_state(model)
-    result.update({f"trained {name}": state.arrays[name] for name in state.parameters})
+    result.update({f"trained {name}": array for name, array in state.arrays.items()})
     return result
 
 
@@ -129,7 +129,10 @@ def disturbed(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Weights moved a little, so that no branch hides behind a weight that starts at zero or one."""
     moved = {}
     for name, array in weights.items():
-        noise = np.random.default_rng([3, *name.encode()]).uniform(0.01, 0.05, array.shape)
+        generator = np.random.default_rng([3, *name.encode()])
+        noise = generator.uniform(0.01, 0.05, array.shape) * generator.choice((-1, 1), array.shape)
+        # What is nowhere negative may have to stay so: variances, counts.
+        noise = np.abs(noise) if array.min(initial=1) >= 0 else noise
         moved[name] = (array + noise).astype(array.dtype) if np.issubdtype(array.dtype, np.floating) else array
     return moved
 
