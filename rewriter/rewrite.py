@@ -286,11 +286,13 @@ class Rewriter:
     def _might_be_array(self, node: cst.Call, name: str) -> bool:
         """Whether a method call on a value of unknown type would be written otherwise if it were an array."""
         path = f"{self.context.source.array_class}.{name}"
-        if name in self.context.source.fact("ambiguous_methods", default=()) or path not in self.context.source.by_path:
+        if path not in self.context.source.by_path:
             return False
         bound = read_call(self.context.tables, self.context.source.name, path, node, self.context.type_of)
         if not isinstance(bound, BoundOp):
-            return False
+            evidence = self.context.inference.evidence
+            telling = self.context.source.fact("array_methods_of_others_too", default=())
+            return name in evidence.unique_attributes or name in evidence.unique_calls or name in telling
         target = self.context.target
         same = read_call(self.context.tables, target.name, f"{target.array_class}.{name}", node, self.context.type_of)
         if isinstance(same, BoundOp) and (same.op, same.arguments) == (bound.op, bound.arguments):

@@ -18,7 +18,7 @@ from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp, Refusal, literal
 from ..rewriter.sharing import Aliases, Where
 from ..rewriter.signature import MISSING
-from ..rewriter.storage import root_name
+from ..rewriter.storage import Storage, root_name
 
 Node = cst.BaseExpression
 
@@ -306,6 +306,8 @@ def check_sharing(place: Place, context: FileContext, node: cst.CSTNode, what: s
     analysis, where = surroundings(context, node)
     statement = where.statement
     found = analysis.storages(statement, place.node)
+    if place.kind == "temporary" and all(storage == Storage("fresh", place.node) for storage in found):
+        return None  # Made here and now: what an earlier round of a loop made and kept is other memory.
     name = "" if place.kind == "temporary" else dotted(place.node) or root_name(place.node) or ""
     base = place.node.value if isinstance(place.node, cst.Subscript) else place.node
     own = {name, root_name(base) or "", dotted(base) or ""} if place.kind == "item" else {name}

@@ -164,7 +164,7 @@ TIMM = (
     timm("mlp_mixer", "from timm.models.mlp_mixer import MlpMixer",
          "MlpMixer(num_classes=5, img_size=32, patch_size=8, num_blocks=2, embed_dim=24)", "MLP"),
     timm("densenet", "from timm.models.densenet import DenseNet",
-         "DenseNet(growth_rate=4, block_config=(2, 2), num_classes=5, num_init_features=8)", forward=1e-4, backward=2e-3),
+         "DenseNet(growth_rate=4, block_config=(2, 2), num_classes=5)", forward=1e-4, backward=2e-3),
     timm("created_model", "import timm", 'timm.create_model("mobilenetv3_small_050", pretrained=False, num_classes=5)',
          forward=1e-4, backward=2e-3),
 )  # fmt: skip
@@ -265,7 +265,7 @@ RESEARCH = (
                 return self.similarity(torch.sigmoid(self.convolution(x)), x)
         """, "Restoration()", {"x": unit_floats(2, 3, 16, 16)}, "loss"),
     research("efficientnet", "from efficientnet_pytorch import EfficientNet",
-             'EfficientNet.from_name("efficientnet-b0", num_classes=5)', IMAGES, "CNN", loss=CLASSIFY, forward=1e-3,
+             'EfficientNet.from_name("efficientnet-b0", override_params={"num_classes": 5})', IMAGES, "CNN", loss=CLASSIFY, forward=1e-3,
              backward=2e-2),
     research("mamba", "from mambapy.mamba import Mamba, MambaConfig", "Mamba(MambaConfig(d_model=8, n_layers=2))",
              {"x": floats(2, 8, 8)}, "state space", backward=2e-3),
@@ -291,8 +291,7 @@ RESEARCH = (
     research("inverted_transformer", "from iTransformer import iTransformer",
              "iTransformer(num_variates=5, lookback_len=8, dim=16, depth=1, heads=2, dim_head=8, pred_length=2)",
              {"x": floats(2, 8, 5)}, "time series", call="model(x)[2]"),
-    research("minimal_gru", "from minGRU_pytorch import minGRULM", "minGRULM(num_tokens=20, dim=16, depth=1)", TOKENS,
-             "LSTM", loss=NEXT_TOKEN),
+    research("minimal_gru", "from minGRU_pytorch import minGRU", "minGRU(dim=16)", SEQUENCE, "LSTM"),
     research("gate_loop", "from gateloop_transformer import SimpleGateLoopLayer", "SimpleGateLoopLayer(dim=16)", SEQUENCE,
              "state space"),
     research("lion", "from lion_pytorch import Lion", "nn.Linear(6, 3)", {"x": floats(4, 6)}, "optimizer",

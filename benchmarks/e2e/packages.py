@@ -44,7 +44,8 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 #: What the packages import besides, none of it array code that would have to be converted.
 DEPENDENCIES = (
     "accelerate==1.15.0", "aiohttp==3.14.5", "einx==0.4.3", "filelock==4.2.11", "frozendict==2.5.1", "fsspec==2026.9.0",
-    "httpx==0.28.1", "httpx2==2.16.2", "huggingface_hub==2.4.0", "jaxtyping==0.3.11", "joblib==1.6.0", "kornia-rs==0.2.0",
+    "httpx==0.28.1", "beartype==0.23.1", "httpcore2==2.16.2", "linformer==0.2.3", "truststore==0.10.5", "x-mlps-pytorch==0.6.9",
+    "httpx2==2.16.2", "huggingface_hub==2.4.0", "jaxtyping==0.3.11", "joblib==1.6.0", "kornia-rs==0.2.0",
     "lightning-utilities==0.15.3", "loguru==0.7.3", "mpmath==1.4.1", "pillow==13.0.0", "psutil==7.2.2",
     "regex==2026.11.15", "requests==2.34.2", "safetensors==0.8.0", "scikit-learn==1.9.1", "tokenizers==0.23.3", "tqdm==4.70.1",
 )  # fmt: skip
