@@ -8,6 +8,7 @@ from .lattice import (
     ARRAY,
     FLOAT,
     INT,
+    NOTHING,
     STR,
     UNKNOWN,
     Array,
@@ -204,9 +205,11 @@ class FrameworkTypes:
         if kind == "parameters":
             return Sequence(Array("float", None, "parameter"), "modules")
         if kind == "modules":
-            return Sequence(item_type(first) if arguments else UNKNOWN, "modules")
+            empty = not arguments or (isinstance(first, Sequence) and first.item == NOTHING)
+            return Sequence(NOTHING if empty else item_type(first), "modules")
         if kind == "mapping":
-            return Mapping(first.value if isinstance(first, Mapping) else UNKNOWN, "modules")
+            otherwise = UNKNOWN if arguments else NOTHING
+            return Mapping(first.value if isinstance(first, Mapping) else otherwise, "modules")
         return Instance(path)
 
     def call_result(self, path: str) -> Type:

@@ -14,6 +14,7 @@ from .lattice import (
     FLOAT,
     INT,
     NONE,
+    NOTHING,
     STR,
     UNKNOWN,
     Array,
@@ -116,6 +117,8 @@ class ExpressionEvaluator:
         """The type of an expression; recorded for the node."""
         method = _EVALUATORS.get(type(node))
         result = method(self, node) if method is not None else self._evaluate_children(node)
+        if result == NOTHING:
+            result = UNKNOWN
         self.types[node] = result
         return result
 
@@ -449,7 +452,7 @@ class ExpressionEvaluator:
 
     def list_(self, node: cst.List | cst.Set) -> Type:
         items = self._elements(node.elements)
-        return Sequence(join_all(
+        return Sequence(NOTHING if not items else join_all(
             item_type(item) if isinstance(element, cst.StarredElement) else item
             for element, item in zip(node.elements, items, strict=True)
         ), "list" if isinstance(node, cst.List) else "set")  # fmt: skip
@@ -463,7 +466,7 @@ class ExpressionEvaluator:
             else:
                 inner = self.evaluate(element.value)
                 values.append(inner.value if isinstance(inner, Mapping) else UNKNOWN)
-        return Mapping(join_all(values))
+        return Mapping(join_all(values) if values else NOTHING)
 
     def comprehension(self, node: cst.BaseComp) -> Type:
         outer = self.environment
@@ -492,6 +495,7 @@ class ExpressionEvaluator:
 
     def bind(self, target: cst.BaseExpression, value: Type) -> None:
         """Assign a type to a name, or the parts of one to a tuple of names."""
+        value = UNKNOWN if value == NOTHING else value
         self.types[target] = value
         if isinstance(target, cst.Name):
             self.environment[target.value] = value

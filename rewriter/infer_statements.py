@@ -14,6 +14,7 @@ from .lattice import (
     FLOAT,
     INT,
     NONE,
+    NOTHING,
     STR,
     UNKNOWN,
     Array,
@@ -87,7 +88,7 @@ class StatementWalker(ExpressionEvaluator):
             return
         value = self.types.get(node.args[-1].value, UNKNOWN)
         item = item_type(value) if method == "extend" else value
-        grown = Sequence(item if container.item == UNKNOWN else join(container.item, item), container.kind)
+        grown = Sequence(item if container.item in (UNKNOWN, NOTHING) else join(container.item, item), container.kind)
         if item != UNKNOWN:
             self.assign(node.func.value, grown)
 
@@ -142,7 +143,7 @@ class StatementWalker(ExpressionEvaluator):
         elif isinstance(target, cst.Subscript):
             self.evaluate(target)
             container = self.types.get(target.value, UNKNOWN)
-            if isinstance(container, Mapping) and container.value == UNKNOWN and value != UNKNOWN:
+            if isinstance(container, Mapping) and container.value in (UNKNOWN, NOTHING) and value != UNKNOWN:
                 self.assign(target.value, Mapping(value, container.kind))
         elif isinstance(target, (cst.Tuple, cst.List)):
             self.bind(target, value)

@@ -18,6 +18,11 @@ class Unknown(Type):
 
 
 @dataclass(frozen=True, slots=True)
+class Nothing(Type):
+    """What an empty list or dictionary holds: whatever is put into it later."""
+
+
+@dataclass(frozen=True, slots=True)
 class NoneType(Type):
     """The value None."""
 
@@ -152,6 +157,7 @@ class Foreign(Type):
 
 
 UNKNOWN = Unknown()
+NOTHING = Nothing()
 NONE = NoneType()
 INT = Scalar("int")
 FLOAT = Scalar("float")
@@ -164,9 +170,9 @@ _DTYPE_ORDER = ("bool", "int", "float", "complex")
 
 def join(first: Type, second: Type) -> Type:
     """The least type that holds both. None joins as an optional value, that is as the other type."""
-    if first == second or isinstance(second, NoneType):
+    if first == second or isinstance(second, (NoneType, Nothing)):
         return first
-    if isinstance(first, NoneType):
+    if isinstance(first, (NoneType, Nothing)):
         return second
     if isinstance(first, Array) and isinstance(second, Array):
         return Array(
@@ -183,12 +189,19 @@ def join(first: Type, second: Type) -> Type:
         return _join_tuples(first, second)
     if isinstance(first, (Sequence, Tuple)) and isinstance(second, (Sequence, Tuple)):
         kind = first.kind if isinstance(first, Sequence) else second.kind if isinstance(second, Sequence) else ""
-        return Sequence(join(item_type(first), item_type(second)), kind)
+        return Sequence(join(_held(first), _held(second)), kind)
     if isinstance(first, Mapping) and isinstance(second, Mapping):
         return Mapping(join(first.value, second.value), first.kind)
     if isinstance(first, Callback) and isinstance(second, Callback) and first.result == second.result:
         return Callback(first.result)
     return _join_choices(first, second)
+
+
+def _held(container: Sequence | Tuple) -> Type:
+    """The items of a sequence; nothing for an empty one."""
+    if isinstance(container, Sequence):
+        return container.item
+    return item_type(container) if container.items else NOTHING
 
 
 _CHOICES = (Instance, Reference, Partial, Callback)
@@ -227,7 +240,7 @@ def item_type(container: Type) -> Type:
     """What iterating over a value gives."""
     match container:
         case Sequence(item=item):
-            return item
+            return UNKNOWN if item == NOTHING else item
         case Shape():
             return INT
         case Tuple(items=items):

@@ -11,7 +11,7 @@ from ..rewriter.context import FileContext
 from ..rewriter.lattice import UNKNOWN, Instance, Reference
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
-from .rngs import add_rngs_parameter, class_takes_rngs, is_module_class_node
+from .rngs import WITHOUT_CONSTRUCTOR, add_rngs_parameter, class_takes_rngs, is_module_class_node
 
 _MODE = "deterministic"
 
@@ -57,11 +57,21 @@ def read_class(node: cst.ClassDef, context: FileContext) -> ModuleClass | None:
     """A class with torch.nn.Module, a layer or another module class among its bases."""
     if not is_module_class_node(context, node):
         return None
-    plain = context.inference.framework.plain_module_bases
-    direct = all(
-        (context.path(base.value) or "") in plain for base in node.bases if not base.keyword and not base.star
-    )
-    return ModuleClass(node, direct)
+    return ModuleClass(node, _is_direct(node, context))
+
+
+def _is_direct(node: cst.ClassDef, context: FileContext) -> bool:
+    """Whether the constructor that a class inherits is the one of the source framework's plain module class."""
+    inference = context.inference
+    for base in node.bases:
+        expression = base.value.value if isinstance(base.value, cst.Subscript) else base.value
+        path = context.path(expression) or ""
+        if path in inference.framework.plain_module_bases:
+            return True
+        own = inference.class_definition(path) is not None and not inference.is_module_class(path)
+        if path not in WITHOUT_CONSTRUCTOR and not (own and inference.method(path, "__init__") is None):
+            return False
+    return False
 
 
 def write_class(construct: ModuleClass, node: cst.ClassDef, context: FileContext) -> Any:

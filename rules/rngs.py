@@ -41,6 +41,8 @@ from .evident_modules import is_evident_construction, is_evident_maker
 from .process_draws import calls_process_draws
 
 NAME = "rngs"
+#: Bases of other libraries that leave construction to the others.
+WITHOUT_CONSTRUCTOR = frozenset(("abc.ABC", "typing.Generic", "typing.Protocol", "object"))
 #: Methods that Python itself calls.
 _FIXED_METHODS = frozenset("__getitem__ __getattr__ __iter__ __next__ __enter__ __len__ __init__ __new__".split())
 
@@ -176,10 +178,11 @@ def class_takes_rngs(inference: Inference, path: str) -> bool:
         return False
     for owner in inference.ancestors(path):
         definition = inference.class_definition(owner)
-        if definition is None:
+        if definition is None and owner not in WITHOUT_CONSTRUCTOR:
             return owner in inference.framework.plain_module_bases
-        if inference.method(owner, "__init__") is not None and inference.method(owner, "__init__")[0] == owner:  # type: ignore[index]
-            return True
+        constructor = inference.method(owner, "__init__")
+        if constructor is not None and constructor[0] == owner:
+            return inference.is_module_class(owner)
     return False
 
 
