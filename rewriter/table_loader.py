@@ -33,7 +33,8 @@ PARAMETER_KINDS = frozenset(
 )
 HUB_KEYS = frozenset("call layer means domain dtypes samples random".split())
 ROW_KEYS = frozenset(
-    "call where kinds ranks with_axes values weights reads writes review since means ignores helper unsupported".split()
+    "call where matches kinds ranks with_axes values weights reads writes review since means ignores helper unsupported"
+    .split()
 )
 
 
@@ -170,7 +171,7 @@ def _spelling(op: HubOp, framework: str, value: Any, where: str) -> Spelling:
     if not isinstance(row, dict):
         raise TableError(f"{where}: a row is a signature, a mapping or a list of these")
     _reject_unknown_keys(row, ROW_KEYS, where)
-    named = (row.get(key, ()) for key in ("where", "kinds", "ranks", "with_axes", "values", "ignores"))
+    named = (row.get(key, ()) for key in ("where", "matches", "kinds", "ranks", "with_axes", "values", "ignores"))
     for key in (name for names in named for name in names):
         if op.parameter(key) is None:
             raise TableError(f"{where}: {key!r} is not a parameter of {op.name!r}")
@@ -178,6 +179,7 @@ def _spelling(op: HubOp, framework: str, value: Any, where: str) -> Spelling:
         "op": op.name,
         "framework": framework,
         "where": row.get("where", {}),
+        "matches": row.get("matches", {}),
         "kinds": {name: frozenset(kinds) for name, kinds in row.get("kinds", {}).items()},
         "ranks": {name: frozenset(ranks) for name, ranks in row.get("ranks", {}).items()},
         "with_axes": tuple(row.get("with_axes", ())),

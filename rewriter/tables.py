@@ -80,6 +80,7 @@ class Spelling:
     parameters: tuple[SpellingParameter, ...] = ()
     results: tuple[str, ...] = ()
     where: Mapping[str, Any] = field(default_factory=dict)
+    matches: Mapping[str, str] = field(default_factory=dict)
     kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
     ranks: Mapping[str, frozenset[int]] = field(default_factory=dict)
     with_axes: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -77,7 +78,7 @@ class OpWriter:
         """Methods stay methods and operators stay operators where the target has both; what holds for few goes first."""
 
         def order(row: Spelling) -> int:
-            if row.kinds or row.ranks:
+            if row.kinds or row.ranks or row.matches:
                 return 0
             return 1 if row.form == op.spelling.form and row.form in ("method", "operator", "property") else 2
 
@@ -103,6 +104,10 @@ class OpWriter:
             actual = self._value(op.arguments.get(name), op.op.parameter(name))
             if not any(same_value(actual, option) for option in allowed):
                 raise CannotWrite(f"{row.path} holds only for {name}={value}")
+        for name, pattern in row.matches.items():
+            text = self._value(op.arguments.get(name))
+            if not isinstance(text, str) or not re.fullmatch(pattern, text):
+                raise CannotWrite(f"{row.path} holds only for a text {name} that matches {pattern}")
         for name, kinds in row.kinds.items():
             if not self._kinds(op.arguments.get(name)) & kinds:
                 raise CannotWrite(f"{row.path} holds only where {name} is known to be {' or '.join(sorted(kinds))}")

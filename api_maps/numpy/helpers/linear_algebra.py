@@ -51,6 +51,28 @@ def bilinear(x1, x2, weight, bias=None) -> np.ndarray:
     return y if bias is None else y + bias
 
 
+def einsum(equation: str, *operands) -> np.ndarray:
+    """`np.einsum` of an equation whose result lacks the axes that `...` stands for: they are added up."""
+    terms, _, result = equation.replace(" ", "").partition("->")
+    y = np.einsum(f"{terms}->...{result}", *operands)
+    return np.sum(y, axis=tuple(range(y.ndim - len(result))))
+
+
+def tensordot(x1, x2, axes=2) -> np.ndarray:
+    """Sums of products over pairs of axes, `(axes of x1, axes of x2)`, or over the last and first `axes`.
+
+    Of two lengths one may be 1: the products with its only entry are added up.
+    """
+    x1, x2 = np.asarray(x1), np.asarray(x2)
+    first, second = (range(x1.ndim - axes, x1.ndim), range(axes)) if isinstance(axes, int) else axes
+    for i, j in zip(first, second, strict=True):
+        if x1.shape[i] == 1:
+            x2 = np.sum(x2, j, keepdims=True)
+        elif x2.shape[j] == 1:
+            x1 = np.sum(x1, i, keepdims=True)
+    return np.tensordot(x1, x2, (tuple(first), tuple(second)))
+
+
 def eigvals(x) -> np.ndarray:
     """Eigenvalues of `[..., n, n]`, complex also where all are real."""
     x = np.asarray(x)
