@@ -8,7 +8,8 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import Array, Either, Instance, Mapping, NoneType, Sequence, Tuple, Type
+from ..rewriter.evidence import all_parameters
+from ..rewriter.lattice import UNKNOWN, Array, Either, Instance, Mapping, NoneType, Sequence, Tuple, Type
 from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
@@ -170,7 +171,7 @@ def read_attribute(node: cst.Assign, context: FileContext) -> PlainAttribute | N
     if not isinstance(owner, Instance) or not context.inference.is_module_class(owner.path):
         return None
     value = context.type_of(node.value)
-    if isinstance(value, NoneType):
+    if isinstance(value, NoneType) or _may_be_none(node.value, context):
         joined = context.inference.attribute(owner, target.attr.value)
         later = _assigned_elsewhere(context, node, target.attr.value)
         holds = any(_holds_data(context, known) for known in (joined, *map(context.type_of, later)))
@@ -180,6 +181,17 @@ def read_attribute(node: cst.Assign, context: FileContext) -> PlainAttribute | N
     if isinstance(value, Sequence) and value.kind == "list":
         return PlainAttribute(node.value, "list")
     return PlainAttribute(node.value, "dict" if isinstance(value, Mapping) else "data")
+
+
+def _may_be_none(node: cst.BaseExpression, context: FileContext) -> bool:
+    """Whether a value is a parameter that may be None, and nothing more is known of it."""
+    function = context.enclosing(cst.FunctionDef)
+    if not isinstance(node, cst.Name) or function is None or context.type_of(node) != UNKNOWN:
+        return False
+    return any(
+        parameter.name.value == node.value and isinstance(parameter.default, cst.Name) and parameter.default.value == "None"
+        for parameter in all_parameters(function.params)
+    )
 
 
 def _holds_data(context: FileContext, value: Type) -> bool:

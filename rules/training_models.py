@@ -10,6 +10,7 @@ from ..rewriter.context import FileContext
 from ..rewriter.lattice import UNKNOWN, Instance
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
+from .custom_optimizers import is_own_optimizer
 from .name_flow import all_params, effects_of
 from .optimizer_models import OptimizerModels, is_optimizer, own_nodes
 from .training_events import EventReader, Found, placed_lines
@@ -32,6 +33,15 @@ class ModelUse:
         if not (isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "step"):
             return False
         return any(is_optimizer(self.context.type_of(a.value)) or "optim" in (dotted(a.value) or "") for a in node.args)
+
+    def _steps_own_optimizer(self, node: cst.CSTNode) -> bool:
+        """`optimizer.step()` of a class of the repository."""
+        return (
+            isinstance(node, cst.Call)
+            and isinstance(node.func, cst.Attribute)
+            and node.func.attr.value == "step"
+            and is_own_optimizer(self.context, self.context.type_of(node.func.value))
+        )
 
     def _collect(self) -> list[Found]:
         by_small = {call: (kind, subject) for call, kind, subject in self.plan.calls}

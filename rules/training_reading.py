@@ -8,6 +8,7 @@ from dataclasses import replace
 import libcst as cst
 
 from ..rewriter.context import FileContext
+from .custom_optimizers import OWN_OPTIMIZER
 from .name_flow import Place, all_params, effects_of
 from .optimizer_models import Scope, own_nodes
 from .training_events import EventReader, Found, Lines
@@ -50,6 +51,8 @@ class _Planner(GradientUse):
             )
         if not backwards:
             raise RegionProblem("the gradients that this uses are computed in another function; call backward() here")
+        if not steps and any(self._steps_own_optimizer(node) for node in own_nodes(self.reader.body)):
+            raise RegionProblem(f"the optimizer is the repository's own; {OWN_OPTIMIZER}")
         if not steps:
             raise RegionProblem(
                 "no optimizer steps in this function; the gradients of this loss are used in another function or read "
