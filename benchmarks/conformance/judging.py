@@ -74,7 +74,7 @@ def judge(entry: Entry, sample: Any, converted: Converted, bridge: Any) -> Verdi
         found = run.compare(expected, actual)
         if found and run.is_random():
             found = run.compare_random(bridge)
-        if not found:
+        elif not found:
             found = run.compare_gradients(expected, actual)
             if found and entry.has_doubtful_gradient:
                 found, remark = "", "values only: torch's own test of this gradient fails"

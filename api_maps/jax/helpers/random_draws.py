@@ -33,11 +33,14 @@ def integers(key: jax.Array, shape, low: int, high: int, dtype) -> jax.Array:
 
 
 def normal(key: jax.Array, mean, deviation, shape=None, dtype=None) -> jax.Array:
-    """Normal draws with a mean and a standard deviation for each entry, or of `shape`; float32 unless `dtype` is given."""
+    """Normal draws with a mean and a standard deviation for each entry, or of `shape`; float32 unless `dtype` is given.
+
+    As in torch no gradient flows to the mean and the deviation.
+    """
     if shape is None:
         shape = jnp.broadcast_shapes(jnp.shape(mean), jnp.shape(deviation))
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    return mean + deviation * jax.random.normal(key, shape, dtype)
+    return jax.lax.stop_gradient(mean + deviation * jax.random.normal(key, shape, dtype))
 
 
 def bernoulli(key: jax.Array, probabilities) -> jax.Array:
