@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 import libcst as cst
 
 from .liveness import target_names
+from .names import dotted
 from .nodes import walk
 
 #: Attributes read rather than called that only arrays of any framework have.
 _ARRAY_FACTS = frozenset({"shape", "ndim", "dtype"})
 #: Attributes of containers and strings that no array has.
-_OTHER_ATTRIBUTES = frozenset(
+OTHER_ATTRIBUTES = frozenset(
     """append extend insert items keys get update setdefault popitem startswith endswith lower upper strip format
     join""".split()
 )
@@ -30,6 +31,7 @@ class ArrayEvidence:
     other.
     keywords: argument names that only its methods take.
     module_calls: methods that only modules have.
+    mode_flags, mode_switches: attributes that tell a module's mode, and methods without arguments that set it.
     own_method: whether the repository's classes have a method of a name, with a call one that takes its arguments: then
     the name tells nothing.
     array_function: whether a call's first argument must be an array, by dotted name in the file.
@@ -43,6 +45,8 @@ class ArrayEvidence:
         keywords: frozenset[str],
         module_calls: frozenset[str],
         own_method: Callable[[str, cst.Call | None], bool],
+        mode_flags: frozenset[str] = frozenset(),
+        mode_switches: frozenset[str] = frozenset(),
     ) -> None:
         self.unique_attributes = unique_attributes - _BUILTIN_ATTRIBUTES
         self.unique_calls = unique_calls
@@ -50,6 +54,8 @@ class ArrayEvidence:
         self.keywords = keywords
         self.module_calls = module_calls
         self.own_method = own_method
+        self.mode_flags = mode_flags
+        self.mode_switches = mode_switches
 
     def names(
         self,
@@ -81,7 +87,7 @@ class ArrayEvidence:
                 unique = attribute in self.unique_attributes and not self.own_method(attribute, None)
                 if unique or (shared and attribute in _ARRAY_FACTS):
                     note(node.value, True)
-                elif attribute in _OTHER_ATTRIBUTES:
+                elif attribute in OTHER_ATTRIBUTES:
                     note(node.value, False)
             elif type(node) is cst.Call:
                 note(node.func, False)  # arrays are not called
@@ -93,18 +99,26 @@ class ArrayEvidence:
                         note(first.value, True)
         return found
 
-    def modules(self, function: cst.FunctionDef) -> frozenset[str]:
-        """The parameters on which the body calls what only modules have."""
-        names = {p.name.value for p in all_parameters(function.params)}
-        found = set()
-        for node in walk(function.body):
+    def modules(self, body: cst.CSTNode) -> frozenset[str]:
+        """The names and attributes, as `net` or `self.net`, on which code does what only modules allow.
+
+        Asking for the mode and switching it tell only together: other objects have either.
+        """
+        found: set[str | None] = set()
+        asked: set[str | None] = set()
+        switched: set[str | None] = set()
+        for node in walk(body):
             match node:
-                case cst.Call(func=cst.Attribute(value=cst.Name(value=name), attr=cst.Name(value=called)), args=()):
-                    if name in names and called in self.module_calls:
-                        found.add(name)
+                case cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value=called)), args=()):
+                    if called in self.module_calls:
+                        found.add(dotted(owner))
+                    elif called in self.mode_switches:
+                        switched.add(dotted(owner))
+                case cst.Attribute(value=owner, attr=cst.Name(value=name)) if name in self.mode_flags:
+                    asked.add(dotted(owner))
                 case _:
                     pass
-        return frozenset(found)
+        return frozenset(name for name in (*found, *(asked & switched)) if name is not None)
 
     def _is_array_call(self, call: cst.Call, name: str, shared: frozenset[str]) -> bool:
         """Whether only an array can have this method called on it."""

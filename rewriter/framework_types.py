@@ -63,6 +63,8 @@ class FrameworkTypes:
         self.array_tests = frozenset(fact("array_tests", default=()))
         self.evidence_keywords = frozenset(fact("evidence_keywords", default=()))
         self.module_calls = frozenset(fact("module_calls", default=()))
+        self.mode_flags = frozenset(fact("module_class", "mode_flags", default=()))
+        self.mode_switches = frozenset(fact("module_class", "mode_switches", default=()))
         self.batch_loaders = frozenset(fact("batch_loaders", default=()))
         self.data_sets: AbstractMapping[str, str] = fact("data_sets", default={})
         self.custom_function_bases = frozenset(fact("custom_functions", "bases", default=()))

@@ -94,6 +94,8 @@ class Inference:
             self.framework.evidence_keywords,
             self.framework.module_calls,
             self.defines_method,
+            self.framework.mode_flags,
+            self.framework.mode_switches,
         )
         self.files: dict[str, FileTypes] = {}
         self.failures: dict[str, str] = {}
@@ -357,6 +359,8 @@ class Inference:
                 continue
             self._analyze_class(definition)
             found = self.attributes.get(path, {}).get(name) or self._previous_attributes.get(path, {}).get(name)
+            if found == UNKNOWN and f"self.{name}" in self._evident_modules(definition.node):  # type: ignore[arg-type]
+                return Instance(self.framework.module_base)
             if found is not None:
                 return found
             method = self.method(path, name)
@@ -530,9 +534,9 @@ class Inference:
         """The parameters of a lambda that can only be arrays."""
         return [name for name, is_array in self._evident(scope, node).items() if is_array]
 
-    def _evident_modules(self, node: cst.FunctionDef) -> frozenset[str]:
+    def _evident_modules(self, node: cst.FunctionDef | cst.ClassDef) -> frozenset[str]:
         if node not in self._evident_modules_cache:
-            self._evident_modules_cache[node] = self.evidence.modules(node)
+            self._evident_modules_cache[node] = self.evidence.modules(node.body)
         return self._evident_modules_cache[node]
 
     def _given_by_decorator(self, node: cst.FunctionDef, name: str, scope: FileScope) -> Type:

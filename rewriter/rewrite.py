@@ -9,6 +9,7 @@ from typing import Any
 import libcst as cst
 
 from .context import FileContext
+from .evidence import OTHER_ATTRIBUTES
 from .format import LineFormatter
 from .lattice import UNKNOWN, Array, Instance, Method
 from .nodes import child_fields, is_node
@@ -253,6 +254,8 @@ class Rewriter:
             if missing is not None:
                 return self._refuse(missing, node, "tables")
         if isinstance(callee, Method) and isinstance(callee.receiver, Array):
+            if callee.name in OTHER_ATTRIBUTES:  # a list or a dictionary after all, whatever its type was taken for
+                return self.children(node)
             name = f"{self.context.source.array_class}.{callee.name}"
             return self._refuse(unknown(self.context, node, name), node, "tables")
         if isinstance(callee, Method) and callee.receiver == UNKNOWN and self._might_be_array(node, callee.name):

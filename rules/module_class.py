@@ -242,8 +242,9 @@ def read_flag(node: cst.CSTNode, context: FileContext) -> TrainingFlag | Refusal
 def write_flag(construct: TrainingFlag, node: cst.BaseExpression, context: FileContext) -> cst.BaseExpression:
     """`not self.deterministic`, the flag that nnx's own `train()` and `eval()` set."""
     owner = context.enclosing(cst.ClassDef)
-    if owner is not None and isinstance(construct.module, cst.Name):
-        context.state.setdefault("reads_mode", set()).add(owner)
+    if not _is_own(construct.module, owner, context):
+        return _mode_of_other(construct, node, context)
+    context.state.setdefault("reads_mode", set()).add(owner)
     context.converted(node, op="training_mode", rule="module_class")
     flag = cst.Attribute(context.rewrite(construct.module), cst.Name(_MODE))
     if construct.negated:
@@ -256,6 +257,27 @@ def write_flag(construct: TrainingFlag, node: cst.BaseExpression, context: FileC
     ):
         return opposite.with_changes(lpar=node.lpar, rpar=node.rpar)
     return opposite.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+
+def _is_own(module: cst.BaseExpression, owner: cst.ClassDef | None, context: FileContext) -> bool:
+    """Whether a module is the object itself whose class is being rewritten."""
+    value = context.type_of(module)
+    return (
+        owner is not None and isinstance(module, cst.Name) and isinstance(value, Instance)
+        and value.path.rpartition(".")[2] == owner.name.value
+    )  # fmt: skip
+
+
+def _mode_of_other(construct: TrainingFlag, node: cst.BaseExpression, context: FileContext) -> cst.BaseExpression:
+    """`is_training(model)`: not every module keeps its mode, so a helper looks at its parts too."""
+    parent = context.stack[-2] if len(context.stack) > 1 else None
+    if isinstance(parent, cst.Assign):  # kept for a later train(mode)
+        context.converted(node, op="training_mode", rule="module_class")
+    else:
+        reason = "a module without dropout or batch normalisation keeps no mode and is taken to be training"
+        context.review(node, reason, op="training_mode", rule="module_class")
+    template = "not helpers.is_training({module})" if construct.negated else "helpers.is_training({module})"
+    return context.expression(template, module=context.rewrite(construct.module))  # type: ignore[no-any-return]
 
 
 def read_forward_call(node: cst.Call, context: FileContext) -> ForwardCall | None:

@@ -21,6 +21,7 @@ from ivy_convert.api_maps.jax.helpers import (
 from ivy_convert.api_maps.jax.helpers.activation_layers import ReLU
 from ivy_convert.api_maps.jax.helpers.casts import to
 from ivy_convert.api_maps.jax.helpers.construction import build, in_dtype, reset_parameters
+from ivy_convert.api_maps.jax.helpers.process_stream import is_training, set_training
 from ivy_convert.api_maps.jax.helpers.shape import ntuple
 
 _FILES = (activation_layers, convolution_layers, embedding, linear, normalization, recurrent, recurrent_cells)
@@ -100,3 +101,15 @@ def test_casts_to_what_the_program_gives(arguments, dtype) -> None:
 @pytest.mark.parametrize(("value", "count"), [(3, 2), (0.5, 3), ((1, 2), 2), ([4], 1), (None, 2)])
 def test_tuples_of_a_length(value, count) -> None:
     assert ntuple(value, count) == torch.nn.modules.utils._ntuple(count)(value)
+
+
+def test_the_mode_of_a_module_is_its_own_or_that_of_its_parts() -> None:
+    layer = nn_helpers.Linear(3, 4, rngs=nnx.Rngs(0))
+    assert is_training(layer)
+    normalised = nnx.List([layer, nn_helpers.BatchNorm1d(4, rngs=nnx.Rngs(0))])
+    assert is_training(normalised)
+    normalised.eval()
+    assert not is_training(normalised)
+    assert not is_training(normalised[1])
+    set_training(normalised)
+    assert is_training(normalised)

@@ -45,3 +45,16 @@ def set_training(module: nnx.Module, mode: bool = True) -> nnx.Module:
     else:
         module.eval()
     return module
+
+
+def is_training(module: nnx.Module) -> bool:
+    """Whether a module is in training mode: it keeps the mode itself, or one of its parts does; yes where none does."""
+    modes = [
+        not vars(part)[flag]
+        for _, part in nnx.iter_graph(module)
+        if isinstance(part, nnx.Module)
+        for flag in ("deterministic", "use_running_average")
+        if flag in vars(part)
+    ]
+    own = [not vars(module)[flag] for flag in ("deterministic", "use_running_average") if flag in vars(module)]
+    return own[0] if own else not modes or any(modes)
