@@ -50,7 +50,8 @@ def _from_facts(
     if isinstance(spelling, list):
         spelling = spelling[0] if spelling else None
     if spelling is None:
-        return Refusal(f"{path} ({hub}) does not exist in {context.target.name}", node, path)
+        reason = family_reason(context, path)
+        return Refusal(reason or f"{path} ({hub}) does not exist in {context.target.name}", node, path)
     context.converted(node, op=hub, api=path, rule="reference")
     if "." not in spelling:
         return cst.Name(spelling)

@@ -190,6 +190,11 @@ class Rewriter:
             return self._refuse(bound, node, "tables")
         if isinstance(node, cst.Call):
             return self._unread_call(node)
+        if isinstance(node, cst.Attribute) and isinstance(self.context.type_of(node.value), Array):
+            name = f"{self.context.source.array_class}.{node.attr.value}"
+            reason = family_reason(self.context, name)
+            if reason:
+                return self._refuse(Refusal(reason, node, name), node, "tables")
         if isinstance(node, cst.Attribute) and self._is_target(node):
             value = self.visit(node.value)
             return node if value is node.value else node.with_changes(value=value)
@@ -197,11 +202,6 @@ class Rewriter:
         if path is not None and path.partition(".")[0] in self._roots:
             written = self._reference(node, path)
             return self.children(node) if written is None else written
-        if isinstance(node, cst.Attribute) and isinstance(self.context.type_of(node.value), Array):
-            name = f"{self.context.source.array_class}.{node.attr.value}"
-            reason = family_reason(self.context, name)
-            if reason:
-                return self._refuse(Refusal(reason, node, name), node, "tables")
         return self.children(node) if isinstance(node, cst.Attribute) else node
 
     def _is_target(self, node: cst.Attribute) -> bool:

@@ -71,7 +71,8 @@ class OpWriter:
             except CannotWrite as cannot:
                 reasons.append(str(cannot))
         if not reasons:
-            reasons.append(f"{self.context.target.name} has no row for {op.op.name}")
+            family = self.context.target.fact("missing_families", "layers") if op.op.is_layer else None
+            reasons.append(family or f"{self.context.target.name} has no row for {op.op.name}")
         return Refusal(f"{op.api}: {reasons[0]}", op.node, op.api)
 
     def _preferred(self, rows: tuple[Spelling, ...], op: BoundOp) -> list[Spelling]:

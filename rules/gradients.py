@@ -273,6 +273,11 @@ def read_call(node: cst.Call, context: FileContext) -> Detached | Trainable | Re
 INPUT_REASON = "gradients with respect to an input; write the computation as a function of it and use jax.grad"
 
 
+def input_reason(context: FileContext) -> str:
+    """Why an input is not marked as one to differentiate by."""
+    return context.target.fact("missing_families", "derivatives") or INPUT_REASON
+
+
 def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
     """`jax.lax.stop_gradient(x)`, just `x` on its way to the host, or the helper that freezes."""
     if isinstance(construct, Trainable):

@@ -13,7 +13,7 @@ from ..rewriter.names import dotted
 from ..rewriter.read import BoundOp, Refusal, literal
 from ..rewriter.rule import Rule
 from .differentiated import is_differentiated
-from .gradients import INPUT_REASON, stop_gradient
+from .gradients import input_reason, stop_gradient
 from .input_gradient_lines import is_mark
 from .input_gradients import GRAD, Derivative, Take, plan_of
 from .training_step import training_plan
@@ -236,7 +236,7 @@ def read_marked(node: cst.Call, context: FileContext) -> cst.BaseExpression | Re
     if is_input and path == "torch.autograd.Variable":
         return node.args[0].value
     is_creation = isinstance(context.bound(node), BoundOp)
-    return Refusal(INPUT_REASON, node, path or "") if is_creation and not is_input else None
+    return Refusal(input_reason(context), node, path or "") if is_creation and not is_input else None
 
 
 def _assigned(context: FileContext) -> str | None:
