@@ -8,9 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
+from torch.testing._internal.opinfo.core import SampleInput
 
 from benchmarks.conformance.coverage import totals_text
 from benchmarks.conformance.database import entries
+from benchmarks.conformance.forms import Form, detailed
 from benchmarks.conformance.measuring import measure
 from benchmarks.conformance.processes import measure_all
 from benchmarks.conformance.results import Result
@@ -58,6 +61,26 @@ def test_area(area: str, target: str) -> None:
     found = list(measure_all(names, target, 5))
     print(totals_text(target, found))
     assert "\n".join(filter(None, (check(result, target) for result in found))) == ""
+
+
+def test_samples_that_only_annotations_tell_apart_are_taken_again() -> None:
+    """Whole numbers raise where nothing says that they are some: that is no failure, but it is told."""
+    result = measure(ENTRIES["sigmoid"], "jax", 2)
+    assert result.status == "supported"
+    assert result.remark.startswith("annotated; else TypeError")
+
+
+def test_annotations_say_what_a_sample_is() -> None:
+    form = Form("function", ("return torch.add(x, y)",), ("x", "y"), ("x", "y"))
+    sample = SampleInput(torch.zeros(2, 3), args=(torch.tensor(1),))
+    assert detailed(form, sample).source("f") == (
+        "def f(x: \"Float[torch.Tensor, '2 3']\", y: \"Int[torch.Tensor, '']\"):\n    return torch.add(x, y)\n"
+    )
+
+
+def test_gradients_that_torch_itself_gets_wrong() -> None:
+    assert ENTRIES["as_strided_scatter"].has_doubtful_gradient
+    assert not ENTRIES["scatter"].has_doubtful_gradient
 
 
 def test_known_failures_are_operations() -> None:
