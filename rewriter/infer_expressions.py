@@ -8,6 +8,7 @@ from typing import Protocol
 
 import libcst as cst
 
+from .framework_types import dtype_kind
 from .lattice import (
     ARRAY,
     BOOL,
@@ -272,6 +273,9 @@ class ExpressionEvaluator:
             rank = created_rank(op, self.type_of)
             if isinstance(value, DType):
                 return Array(value.kind, rank)
+            fixed = op.arguments.get("dtype")
+            if isinstance(fixed, Constant) and isinstance(fixed.value, str):
+                return Array(dtype_kind(fixed.value), rank)
             return Array(self._default_kind(op) if dtype is None else None, rank)
         if text == "arrays":
             return Sequence(Array(self._arrays_kind(op)), "tuple")

@@ -33,8 +33,8 @@ PARAMETER_KINDS = frozenset(
 )
 HUB_KEYS = frozenset("call layer means domain dtypes samples random".split())
 ROW_KEYS = frozenset(
-    "call where matches kinds ranks with_axes values weights reads writes review since means ignores helper unsupported"
-    .split()
+    """call where matches kinds ranks with_axes values weights reads writes review since means ignores gradients helper
+    unsupported""".split()
 )
 
 
@@ -186,6 +186,7 @@ def _spelling(op: HubOp, framework: str, value: Any, where: str) -> Spelling:
         "values": row.get("values", {}),
         "weights": {name: _weight(text, where) for name, text in row.get("weights", {}).items()},
         "ignores": tuple(row.get("ignores", ())),
+        "gradients": row.get("gradients", True),
         "reads": row.get("reads", True),
         "writes": row.get("writes", True),
         "review": row.get("review", ""),

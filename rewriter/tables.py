@@ -71,6 +71,7 @@ class Spelling:
     form: `function`, `method`, `property`, `operator`, `helper`, `means` or `unsupported`.
     path: the qualified name; for methods and properties the array class's short name and the attribute;
     for operators the expression; for helpers the helper's name. ignores: arguments that change nothing where it holds.
+    gradients: whether the spelling has the source's gradient; without it, it holds where none can pass.
     """
 
     op: str
@@ -87,6 +88,7 @@ class Spelling:
     values: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     weights: Mapping[str, Weight] = field(default_factory=dict)
     ignores: tuple[str, ...] = ()
+    gradients: bool = True
     reads: bool = True
     writes: bool = True
     review: str = ""

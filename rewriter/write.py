@@ -22,6 +22,7 @@ from .expressions import (
     operand,
     parenthesized,
 )
+from .gradient_paths import may_pass
 from .lattice import Array, DType, Scalar, Shape
 from .lattice import Sequence as SequenceType
 from .lattice import Tuple as TupleType
@@ -119,6 +120,8 @@ class OpWriter:
             if not argument_ranks(op.arguments.get(name), self.context.type_of) & ranks:
                 axes = " or ".join(map(str, sorted(ranks)))
                 raise CannotWrite(f"{row.path} holds only where {name} is known to have {axes} axes")
+        if not row.gradients and may_pass(op, self.context):
+            raise CannotWrite(f"{row.path} has another gradient")
         if row.form == "means":
             idle = {name for name in row.ignores if self._is_idle(op.arguments.get(name))}
             return self._expand(row.path, op, frozenset({*row.where, *idle}))

@@ -1,0 +1,132 @@
+"""Where a plain spelling is written instead of a helper, it computes what torch does: also where it is easily wrong.
+
+Each function stands with the inputs on which torch and the converted function are compared, values and gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ivy_convert
+
+from .row_running import InvalidCall, compare, compare_gradients, run_jax, run_torch
+
+HEADER = "import torch\nimport torch.nn.functional as F\nfrom torch import Tensor\n\n\n"
+random = np.random.default_rng(0)
+
+
+def floats(*shape: int) -> np.ndarray:
+    return np.asarray(random.standard_normal(shape), np.float32)
+
+
+def steps(*shape: int) -> np.ndarray:
+    """Halves from -1 to 1: many zeros, ties, and values at bounds."""
+    return np.asarray(random.integers(-2, 3, shape) / 2, np.float32)
+
+
+def integers(*shape: int, high: int = 3) -> np.ndarray:
+    return np.asarray(random.integers(0, high, shape))
+
+
+TIES, EMPTY, SCALAR = steps(3, 4), floats(0, 4), np.float32(-1.0)[()]
+ODD = np.array([[np.nan, 1.0, -np.inf, np.inf], [-0.0, 0.0, np.nan, -1.0]], np.float32)
+ANY = [floats(3, 4), TIES, np.zeros((2, 4), np.float32), ODD, EMPTY, integers(3, 4)]
+
+#: Function → the arrays that each of its calls takes.
+CASES: dict[str, list[tuple[np.ndarray, ...]]] = {
+    # No gradient passes: the plain function is as good as the helper.
+    "def f(x: Tensor):\n    return torch.where(x.abs() < 0.5, x, x * 2)": [(x,) for x in [*ANY, SCALAR]],
+    "def f(x: Tensor):\n    return x * x.detach().abs()": [(x,) for x in [*ANY, SCALAR]],
+    "def f(x: Tensor):\n    size = x.abs()\n    large = size > 0.5\n    return torch.where(large, x, 0), size.argmax()": [(TIES,), (ODD,)],
+    "def f(x: Tensor):\n    return (x * 2).long().clamp(0, 1) * x, x.clamp(-1, 1).floor()": [(TIES,), (floats(5),), (integers(5),)],
+    "def f(x: Tensor):\n    with torch.no_grad():\n        y = x.clamp(min=0.5).abs()\n    return x + y.detach()": [(x,) for x in ANY],
+    "def f(x: Tensor):\n    return x * torch.arange(-2, 2).abs() + torch.linspace(-1, 1, 4).abs()": [(TIES,)],
+    "def f(x: Tensor, y: Tensor):\n    return x * (torch.atan2(x, y) > 0)": [(TIES, steps(3, 4))],
+    "def f(x: Tensor):\n    return x * (x.norm(dim=1, keepdim=True) > 1), x.std(1) > 0.5": [(TIES,), (np.zeros((2, 4), np.float32),)],
+    "def f(x: Tensor):\n    return x * (x.max(1)[0] > 0)[:, None], x.min(dim=-1).values.long()": [(TIES,), (floats(3, 4),)],
+    # Norms whose gradient at a zero vector is 0.
+    "def f(x: Tensor):\n    return x.norm(), x.norm(dim=-1), torch.norm(x, dim=0, keepdim=True)": [(TIES,), (np.zeros((2, 4), np.float32),), (ODD,), (EMPTY,)],
+    "def f(x: Tensor):\n    return torch.linalg.norm(x, dim=1), torch.linalg.vector_norm(x), x.norm(2, 1)": [(TIES,), (np.zeros((2, 4), np.float32),), (floats(2, 3, 4),)],
+    "def f(x: Tensor):\n    return F.normalize(x), F.normalize(x, dim=-1)": [(TIES,), (np.zeros((2, 4), np.float32),), (floats(2, 3, 4),)],
+    # One part of a result.
+    "def f(x: Tensor):\n    return x.max(1)[1], x.min(dim=-1, keepdim=True).indices, torch.sort(x, dim=0)[1]": [(x,) for x in (floats(3, 4), TIES, ODD, integers(3, 4))],
+    "def f(x: Tensor):\n    return torch.sort(x, dim=0).values, x.sort()[0], x.argsort(dim=1, descending=True)": [(floats(3, 4),), (ODD,), (EMPTY,), (integers(3, 4),)],
+    "def f(x: Tensor):\n    v, i = x.topk(2)\n    return v, i, x.topk(3, dim=-1)[0], torch.topk(x, 0).indices": [(floats(3, 4),), (floats(2, 3, 4),)],
+    "def f(x: Tensor):\n    _, i = x.max(0)\n    v, _ = x.sort(1)\n    return i, v": [(floats(3, 4),), (ODD,), (integers(3, 4),)],
+    # Broadcasting to a shape of which some sizes stay.
+    "def f(x: Tensor):\n    n = x.shape[0]\n    return x.expand(2, -1, -1), x[:, None].expand(-1, n, -1), x[..., None].expand(-1, -1, 2)": [(floats(3, 4),), (EMPTY,), (integers(3, 4),)],
+    "def f(x: Tensor):\n    return x.expand(2, 3, -1), x.unsqueeze(0).expand(x.shape[0], -1, -1)[0]": [(floats(1, 4),), (floats(3, 4),)],
+    "def f(x: Tensor, y: Tensor):\n    return x.expand(y.shape), x.expand(*y.shape[:-1], -1), x.expand(2, *y.shape)": [(floats(1, 4), floats(3, 4)), (floats(4), floats(3, 4))],
+    "def f(x: Tensor):\n    return x.sum().expand(3), torch.eye(2).expand(len(x), 2, 2) * 1": [(floats(3, 4),)],
+    "def f(x: Tensor):\n    return x.unsqueeze(-1).expand(-1, -1, 5), (x + 1)[None].expand(3, -1, -1)": [(floats(3, 1),), (floats(2, 5),)],
+    # Distinct values.
+    "def f(x: Tensor):\n    return x.long().unique(), torch.unique((x > 0).long(), return_counts=True)": [(floats(3, 4),), (EMPTY,), (TIES,)],
+    "def f(x: Tensor):\n    return torch.unique(x.long(), return_inverse=True)": [(TIES,), (steps(5),)],
+}  # fmt: skip
+
+
+def both(source: str) -> tuple[Callable[..., Any], Callable[..., Any], str]:
+    """The function in torch and converted, and the converted text."""
+    result = ivy_convert.convert_source(HEADER + source + "\n", "torch", "jax", "case.py")
+    assert not result.report.unsupported, result.report.unsupported
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    exec(compile(HEADER + source, "case.py", "exec"), before)
+    exec(compile(result.code, "converted.py", "exec"), after)
+    return before["f"], after["f"], result.code
+
+
+@pytest.mark.parametrize("source", CASES)
+def test_plain(source: str) -> None:
+    theirs, ours, code = both(source)
+    assert "Helpers from ivy-convert" not in code
+    ran = 0
+    for arrays in CASES[source]:
+        named: Mapping[str, np.ndarray] = dict(zip("xy", arrays, strict=False))
+        try:
+            results, followed, gradients = run_torch(theirs, named)
+        except InvalidCall:
+            continue
+        ran += 1
+        other, other_gradients = run_jax(ours, named, followed)
+        assert compare(results, other) == "", (code, arrays)
+        if gradients is not None and other_gradients is not None:
+            assert compare_gradients(gradients, other_gradients) == "", (code, arrays)
+    assert ran
+
+
+#: What looks alike and has to keep torch's gradient or torch's meaning of -1.
+HELPED = {
+    "def f(x: Tensor):\n    return x.abs()": "absolute",
+    "def f(x: Tensor):\n    return x / x.abs().max()": "absolute",
+    "def f(x: Tensor):\n    y = x.clamp(0, 1)\n    return (y > 0) * y": "clamp",
+    "def f(x: Tensor):\n    y = x.abs()\n    y += 1\n    return y": "absolute",
+    "def f(x: Tensor):\n    sizes = []\n    sizes.append(x.abs())\n    return sizes": "absolute",
+    "def f(x: Tensor):\n    y = x * 1\n    y.clamp_(0, 1)\n    return y * 2": "clamp",
+    "def f(x: Tensor):\n    y = torch.zeros_like(x)\n    y[0] = x[0].abs()\n    return y": "absolute",
+    "def f(x: Tensor):\n    return x.max(1)[0]": "max_with_indices",
+    "def f(x: Tensor):\n    return torch.sort(x, descending=True)[0]": "sort",
+    "def f(x: Tensor):\n    return x.topk(2, dim=0)[1]": "topk",
+    "def f(x: Tensor):\n    return torch.unique(x)": "unique",
+    "def f(x: Tensor, n: int = -1):\n    return x.expand(n, -1)": "expand",
+    "def f(x: Tensor):\n    return x.sum(1, keepdim=True).sqrt().expand(3, -1)": "expand",
+    "def f(x: Tensor):\n    return x[:, :1].unsqueeze(-1).expand(-1, 5, 5)": "expand",
+    "def f(x: Tensor):\n    return x.norm(1, dim=1)": "norm",
+    "def f(x: Tensor):\n    return F.normalize(x, eps=1.0)": "normalize",
+}
+
+
+@pytest.mark.parametrize("source", HELPED)
+def test_helper_stays(source: str) -> None:
+    theirs, ours, code = both(source)
+    assert f"def {HELPED[source]}(" in code
+    for x in (TIES, floats(3, 4)):
+        results, followed, gradients = run_torch(theirs, {"x": x[:1] if "expand" in source else x})
+        other, other_gradients = run_jax(ours, {"x": x[:1] if "expand" in source else x}, followed)
+        assert compare(results, other) == ""
+        if gradients is not None and other_gradients is not None:
+            assert compare_gradients(gradients, other_gradients) == ""
