@@ -125,10 +125,11 @@ def test_round_trip(framework: str, op_name: str) -> None:
     after, _ = convert_text(before, framework, framework, "cases.py")
     # Imports of the source framework are removed with the last use of them; here source and target are one.
     first, second = read(framework, before), read(framework, HEADERS[framework] + after)
-    # Where an operator, a helper or another expression is preferred, or is what unknown element types need, what is
-    # written is no longer this op by name.
+    # Where an operator, a helper or another expression is preferred, or is what unknown element types or a gradient
+    # need, what is written is no longer this op by name.
     first_writer = TABLES.writers(framework, op_name)[0]
-    keeps_name = first_writer.form in ("function", "method", "property") and is_own(first_writer) and not first_writer.kinds
+    keeps_name = first_writer.form in ("function", "method", "property") and is_own(first_writer)
+    keeps_name = keeps_name and not first_writer.kinds and first_writer.gradients
     failures = []
     for name, text in zip(first, cases, strict=True):
         if not isinstance(first[name], tuple) or first[name][0] != op_name:
