@@ -17,30 +17,20 @@ from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
 from .differentiated import is_differentiated
 from .input_gradients import plan_of
+from .mixed_precision import REGIONS, is_disabled, mixes
 from .name_flow import effects, effects_of_targets
 
 _STOPPING = frozenset(("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"))
 _FOLLOWING = frozenset(("torch.enable_grad", "torch.autograd.enable_grad"))
 _SWITCHES = frozenset(("torch.set_grad_enabled", "torch.autograd.set_grad_enabled"))
-#: Regions of mixed precision, with the position of their argument `enabled`.
-_PRECISION = {
-    "torch.cuda.amp.autocast": 0, "torch.cpu.amp.autocast": 0, "torch.autocast": 2, "torch.amp.autocast": 2,
-    "torch.amp.autocast_mode.autocast": 2,
-}  # fmt: skip
 #: Regions that choose kernels, or watch: no number depends on them.
 _INDIFFERENT = frozenset(
     """torch.nn.attention.sdpa_kernel torch.backends.cuda.sdp_kernel torch.autograd.detect_anomaly
     torch.autograd.set_detect_anomaly torch.profiler.record_function torch.autograd.profiler.record_function""".split()
 )
-_SCALING = "loss scaling for float16 training; train in bfloat16 or float32, where it is not needed"
 _REFUSED = {
     "torch.autograd.grad": "it differentiates values that exist already; write the function and use jax.grad",
     "torch.autograd.backward": "backward on several tensors; add the losses and call backward() on the sum",
-    "torch.cuda.amp.autocast": "automatic mixed precision; compute in bfloat16 by casting the inputs and parameters",
-    "torch.autocast": "automatic mixed precision; compute in bfloat16 by casting the inputs and parameters",
-    "torch.amp.autocast": "automatic mixed precision; compute in bfloat16 by casting the inputs and parameters",
-    "torch.cuda.amp.GradScaler": _SCALING,
-    "torch.amp.GradScaler": _SCALING,
 }
 _HOOKS = frozenset(("register_hook", "register_post_accumulate_grad_hook"))
 _HOOK_REASON = "hooks on gradients have no counterpart in JAX; wrap the function with jax.custom_vjp"
@@ -90,21 +80,9 @@ def _mode(context: FileContext, node: cst.BaseExpression) -> tuple[str, bool] | 
         return path, literal(node.args[0].value) is not True
     if path in _INDIFFERENT and isinstance(node, cst.Call):
         return path, False
-    if path in _PRECISION and isinstance(node, cst.Call) and _is_disabled(node, _PRECISION[path]):
+    if path in REGIONS and isinstance(node, cst.Call) and is_disabled(node) and not mixes(context.inference):
         return path, False
     return None
-
-
-def _is_disabled(call: cst.Call, position: int) -> bool:
-    """Whether a region of mixed precision says `enabled=False`, by keyword or at its position: it then does nothing."""
-    given = [argument.value for argument in call.args if argument.keyword and argument.keyword.value == "enabled"]
-    if (
-        not given
-        and len(call.args) > position
-        and all(a.keyword is None and not a.star for a in call.args[: position + 1])
-    ):
-        given = [call.args[position].value]
-    return bool(given) and literal(given[0]) is False
 
 
 def read_with(node: cst.With, context: FileContext) -> GradientMode | Refusal | None:

@@ -10,6 +10,7 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.lattice import UNKNOWN, Array, Foreign, Instance, Type
 from ..rewriter.names import dotted
+from .mixed_precision import is_scaler_call, stepped, unscaled, uses_scaler
 from .name_flow import Place
 from .optimizer_models import SCHEDULERS, OptimizerModels, Scope, is_optimizer, own_nodes
 
@@ -126,6 +127,10 @@ class EventReader:
         if not isinstance(call.func, cst.Attribute):
             return None
         receiver, name = call.func.value, call.func.attr.value
+        if name == "step" and call.args and uses_scaler(self.context.inference) and is_scaler_call(call):
+            receiver = stepped(call)
+        elif name == "backward" and uses_scaler(self.context.inference):
+            receiver = unscaled(receiver)
         value = self.context.type_of(receiver)
         subject = dotted(receiver) or ""
         if (

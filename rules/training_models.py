@@ -11,8 +11,9 @@ from ..rewriter.lattice import UNKNOWN, Instance
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from .custom_optimizers import is_own_optimizer
+from .mixed_precision import stepped
 from .name_flow import all_params, effects_of
-from .optimizer_models import OptimizerModels, is_optimizer, own_nodes
+from .optimizer_models import OptimizerModels, own_nodes
 from .training_events import EventReader, Found, placed_lines
 from .training_plan import EVENT_NAMES, TrainingPlan, calls_inside_out, loss_of, statement_call
 from .training_regions import Region, RegionProblem, backward_slice, carries_gradient, is_no_grad, tainted_names
@@ -27,12 +28,6 @@ class ModelUse:
         self.placed = list(placed_lines(reader.body, plan.lines))
         self.found = self._collect()
         self.units: dict[str, tuple[str, ...]] = {}
-
-    def _is_scaled(self, node: cst.CSTNode) -> bool:
-        """`scaler.step(optimizer)`: an optimizer stepped by something else."""
-        if not (isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "step"):
-            return False
-        return any(is_optimizer(self.context.type_of(a.value)) or "optim" in (dotted(a.value) or "") for a in node.args)
 
     def _steps_own_optimizer(self, node: cst.CSTNode) -> bool:
         """`optimizer.step()` of a class of the repository."""
@@ -62,7 +57,7 @@ class ModelUse:
         keys = list(dict.fromkeys(found.subject for found in self.found if found.kind == "step"))
         unknown = []
         for key in keys:
-            if any(found.kind == "step" and found.subject == key and found.call.args for found in self.found):
+            if any(found.kind == "step" and found.subject == key and _has_closure(found.call) for found in self.found):
                 raise RegionProblem(
                     f"{key}.step() with a closure; compute loss and gradients once for each step instead"
                 )
@@ -254,3 +249,7 @@ class ModelUse:
         for body in (self.reader.body, *(function.body for function in self.scope.enclosing), self.context.module):
             found += [n for n in own_nodes(body) if isinstance(n, cst.FunctionDef) and n.name.value == name]
         return found
+
+
+def _has_closure(call: cst.Call) -> bool:
+    return bool(call.args) and isinstance(call.func, cst.Attribute) and stepped(call) is call.func.value

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from ..rewriter.nodes import children
+from .mixed_precision import unscaled
 from .training_events import Found, Lines
 from .training_regions import Region
 
@@ -87,7 +88,7 @@ def statement_call(node: cst.CSTNode) -> cst.Call | None:
 
 def loss_of(found: Found) -> cst.BaseExpression:
     assert isinstance(found.call.func, cst.Attribute)
-    return found.call.func.value
+    return unscaled(found.call.func.value)
 
 
 def calls_inside_out(node: cst.CSTNode) -> list[cst.Call]:

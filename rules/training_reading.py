@@ -45,10 +45,6 @@ class _Planner(GradientUse):
         """
         backwards = [found for found in self.found if found.kind == "backward"]
         steps = [found for found in self.found if found.kind == "step"]
-        if any(self._is_scaled(node) for node in own_nodes(self.reader.body)):
-            raise RegionProblem(
-                "loss scaling for float16 training; train in bfloat16 or float32, where it is not needed"
-            )
         if not backwards:
             raise RegionProblem("the gradients that this uses are computed in another function; call backward() here")
         if not steps and any(self._steps_own_optimizer(node) for node in own_nodes(self.reader.body)):

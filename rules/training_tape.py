@@ -14,6 +14,7 @@ from ..rewriter.context import FileContext
 from ..rewriter.expressions import dotted_name
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
+from .mixed_precision import stepped
 from .training_plan import Change, Gradient
 from .training_step import BLOCKS, BlockWriter, TrainingStep, read_block, read_call
 
@@ -85,7 +86,7 @@ class TapeWriter(BlockWriter):
         call = change.found.call
         assert isinstance(call.func, cst.Attribute)
         models = [dotted_name(unit) for unit in change.models]
-        step = update_of(self.context, self.context.rewrite(call.func.value), change.variables[0], models)
+        step = update_of(self.context, self.context.rewrite(stepped(call)), change.variables[0], models)
         if not change.guarded:
             return [step]
         name = cst.Name(change.variables[0])

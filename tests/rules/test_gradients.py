@@ -103,7 +103,6 @@ def evaluate(model: nn.Linear, xs: torch.Tensor):
         ("x.requires_grad_(True)", "jax.grad"),
         ("x.grad", "jax.grad"),
         ("torch.is_grad_enabled()", "global gradient mode"),
-        ("torch.cuda.amp.GradScaler()", "float16"),
     ],
 )
 def test_refused(line: str, reason: str) -> None:

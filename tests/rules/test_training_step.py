@@ -507,24 +507,6 @@ def train(model: Net, xs, ys):
     assert "with_attributes(self, model=model)" in assert_same_training(code)
 
 
-def test_loss_scaling_is_refused() -> None:
-    code = (
-        HEAD
-        + """
-def train(model: Net, optimizer, xs, ys):
-    scaler = torch.cuda.amp.GradScaler()
-    for x, y in zip(xs, ys):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        scaler.scale(loss).backward()
-        scaler.step(optimizer)
-        scaler.update()
-"""
-    )
-    report = ivy_convert.convert_source(code, source="torch", target="jax").report
-    assert any("loss scaling" in site.reason for site in report.unsupported)
-
-
 def test_gan_whose_modules_are_given_or_made_here() -> None:
     """Each loss passes through both modules, whose batch statistics it changes."""
     code = HEAD + """
