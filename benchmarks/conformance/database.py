@@ -130,8 +130,10 @@ def samples(entry: Entry, dtype: torch.dtype, count: int) -> list[Any]:
 
 
 def _breaks_rules(entry: Entry, sample: Any) -> bool:
-    """Whether integers are scaled by a fraction where torch's documentation asks for an integer."""
+    """Whether edges of bins are out of order, or integers scaled by a fraction, against torch's documentation."""
     text = " ".join((getattr(entry.info.op, "__doc__", None) or "").split())
+    if "strictly increasing sequence of bin edges" in text:
+        return any(bool((edges.diff() <= 0).any()) for edges in tensors_of(sample.args))
     if "otherwise they should be integers" not in text and "otherwise an integer" not in text:
         return False
     exact = isinstance(sample.input, torch.Tensor) and not (

@@ -15,9 +15,25 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-HEADER = "import torch\nimport torch.nn.functional as F\n\n\n"
+IMPORTS = "import torch\nimport torch.nn.functional as F\n\n\n"
+#: Functions that programs may call.
+FUNCTIONS = """\
+def change(x: torch.Tensor):
+    x.mul_(2)
+    return x
+
+
+def first(x: torch.Tensor):
+    return x[0]
+
+
+def both(x: torch.Tensor, y: torch.Tensor):
+    x.add_(y)
+    return x + y, y
+
+
+"""
 #: {x}, {y}, {w} stand for arrays, {d} and {e} for axes of {x}, {n} for a position, {s} for a number;
 #: {i} and {j} for arrays of positions, {m} for a mask.
 ELEMENTWISE = """
@@ -36,7 +52,7 @@ BINARY = """
 {x} + {y}  {x} - {y}  {x} * {y}  {x} / ({y}.abs() + 1)  {x} // ({y}.abs() + 1)  {x} % ({y}.abs() + 1)  {x} == {y}
 {x} > {y}  {x} <= {y}  {x} != {y}  {x} & {y}  {x} | {y}  {x} ^ {y}  torch.maximum({x}, {y})  torch.min({x}, {y})
 torch.where({x} > {s}, {x}, {y})  torch.where({y} == 0, {s}, {x})  torch.where({m}, {x}, {y})  torch.atan2({x}, {y})
-torch.add({x}, {y}, alpha=2)  {x}.sub({y}, alpha=3)  {x}.masked_fill({y} > 0, {s})  {x}.masked_fill({m}, {s})
+torch.add({x} * 1, {y}, alpha=2)  {x}.sub({y}, alpha=3)  {x}.masked_fill({y} > 0, {s})  {x}.masked_fill({m}, {s})
 torch.logical_and({x}, {y})  torch.addcmul({x}, {y}, {w}, value=2)  torch.lerp({x}, {y}, 0.25)  {x} @ {y}
 {x} @ {y}.mT  torch.outer({x}.flatten(), {y}.flatten())  torch.dot({x}.flatten(), {x}.reshape(-1))
 {x}.matmul({y}.transpose(-1, -2))  torch.cat([{x}, {y}], dim={d})  torch.cat(({x}, {x}), -1)
@@ -123,6 +139,16 @@ STATEMENTS = (
     "for k in range(2):\n    {x}[k] += k",
     "for row in {x}:\n    row.add_(1)",
     "for k in range(2):\n    {x} = {x} + k\n    {x}.mul_({s})",
+    "change({x})",
+    "{y} = change({x})",
+    "{x} = first({y})",
+    "first({x}).add_({s})",
+    "{x}, {y} = both({x}, {w})",
+    "{x}, {y} = {y}, {x}",
+    "pair = [{x}, {y}]\npair[0].mul_({s})",
+    "named = {{'x': {x}}}\nnamed['x'] = named['x'] + 1\n{y} = named['x']",
+    "{x}[0], {y} = {y}[0], {x}.clone()",
+    "with torch.no_grad():\n    {x}.copy_({y})",
     "kept.append({x})",
     "kept.append({x}[0])",
 )
@@ -133,10 +159,10 @@ LINES, TRIALS = 10, 4
 
 def run(body: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The names that statements leave behind when they are run on `arguments`."""
-    names = {**arguments, "torch": torch, "F": F, "kept": []}
+    names = {**arguments, "kept": []}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        exec(body, names)
+        exec(IMPORTS + FUNCTIONS + body, names)
     return {name: value for name, value in names.items() if name == "kept" or (len(name) == 1 and name not in "Fk")}
 
 
@@ -191,7 +217,8 @@ def program(random: Random) -> Program:
     used = [name for name in arrays if re.search(rf"\b{name}\b", text)]
     parameters = ", ".join(f"{name}: torch.Tensor" for name in used)
     body = "".join(f"    {line}\n" for line in text.splitlines())
-    return Program(f"{HEADER}def run({parameters}):\n{body}", {name: arrays[name] for name in used})
+    header = IMPORTS + (FUNCTIONS if re.search(r"\b(change|first|both)\(", body) else "")
+    return Program(f"{header}def run({parameters}):\n{body}", {name: arrays[name] for name in used})
 
 
 def _line(random: Random, names: dict[str, Any]) -> str:
