@@ -117,6 +117,8 @@ class Answers:
         starter = self.fact("false_unless_started", default={}).get(path)
         if starter is not None:
             return None if _calls(self.inference, starter) else Answer(False, path)
+        if isinstance(node.func, cst.Name) and node.func.value == "isinstance" and len(node.args) == 2:
+            return self._instance(node.args[1].value)
         if isinstance(node.func, cst.Name) and node.func.value == "hasattr" and len(node.args) == 2:
             return self._held(node.args[0].value, literal(node.args[1].value))
         callee = self.types.get(node.func)
@@ -128,6 +130,15 @@ class Answers:
             if isinstance(text, str) and isinstance(start, str):
                 return Answer(text.startswith(start), self._version_path)
         return None
+
+    def _instance(self, classes: cst.BaseExpression) -> Answer | None:
+        """`isinstance(model, DataParallel)` where nothing in the repository builds one."""
+        options = [one.value for one in classes.elements] if isinstance(classes, cst.Tuple) else [classes]
+        paths = [self.path(option) for option in options]
+        wrappers = self.fact("wrappers", default=())
+        if not paths or not all(path in wrappers and not _calls(self.inference, path) for path in paths if path) or None in paths:
+            return None
+        return Answer(False, str(paths[0]))
 
     def _held(self, owner: cst.BaseExpression, name: object) -> Answer | None:
         """`hasattr(module, "name")` for a module of the source framework."""
