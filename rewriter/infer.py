@@ -60,6 +60,8 @@ class FileTypes:
     bound: dict[cst.CSTNode, BoundOp | Refusal] = field(default_factory=dict)
 
 
+#: Bases of classes that describe tuples and dictionaries.
+_DESCRIPTIONS = frozenset(("typing.NamedTuple", "typing.TypedDict", "typing_extensions.TypedDict"))
 #: What has not settled by then is passed on further than types are followed.
 MOST_PASSES = 4
 
@@ -186,7 +188,7 @@ class Inference:
         if definition is None:
             return self.framework.annotation(path)
         if isinstance(definition.node, cst.ClassDef):
-            return self._named_tuple(definition) or Instance(definition.path)
+            return self._described(definition) or Instance(definition.path)
         return self._alias(definition)
 
     def _alias(self, definition: Definition) -> Type:
@@ -204,11 +206,13 @@ class Inference:
         self._aliases.discard(definition.path)
         return result
 
-    def _named_tuple(self, definition: Definition) -> Tuple | None:
-        """The tuple that a `NamedTuple` class without methods describes."""
+    def _described(self, definition: Definition) -> Tuple | Mapping | None:
+        """The tuple or dictionary that a `NamedTuple` or `TypedDict` class without methods describes."""
         node = definition.node
         assert isinstance(node, cst.ClassDef)
-        if "typing.NamedTuple" not in self.base_paths(definition.path) or not isinstance(node.body, cst.IndentedBlock):
+        bases = self.base_paths(definition.path)
+        kinds = [path.rpartition(".")[2] for path in bases if path in _DESCRIPTIONS]
+        if not kinds or not isinstance(node.body, cst.IndentedBlock):
             return None
         scope = self.repository.scopes[definition.file]
         fields: dict[str, Type] = {}
@@ -218,6 +222,8 @@ class Inference:
             for small in line.body:
                 if isinstance(small, cst.AnnAssign) and isinstance(small.target, cst.Name):
                     fields[small.target.value] = self.annotated(scope, small.annotation.annotation)
+        if kinds[0] == "TypedDict":
+            return Mapping(join_all(fields.values()), entries=tuple(fields.items()))
         return Tuple(tuple(fields.values()), tuple(fields))
 
     def reference_type(self, path: str) -> Type:
@@ -696,7 +702,7 @@ class Inference:
             constructor = self.method(definition.path, "__init__")
             if constructor is not None:
                 self._note_call(constructor[1], call, evaluator, skip_first=True)
-            return self._named_tuple(definition) or Instance(definition.path)
+            return self._described(definition) or Instance(definition.path)
         if isinstance(definition.node, cst.FunctionDef):
             self._note_call(definition, call, evaluator, skip_first=bool(definition.owner))
             result = self.function_result(definition)

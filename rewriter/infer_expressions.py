@@ -14,6 +14,7 @@ from .lattice import (
     BOOL,
     FLOAT,
     INT,
+    MOST_ENTRIES,
     NONE,
     NOTHING,
     STR,
@@ -177,10 +178,10 @@ class ExpressionEvaluator:
             result = self.summaries.read_duck_method(node, self)
             return UNKNOWN if result is None else result
         if isinstance(callee, Method) and isinstance(callee.receiver, (Scalar, Mapping, Sequence, Shape, Tuple)):
-            return self._plain_method(callee.receiver, callee.name)
+            return self._plain_method(callee.receiver, callee.name, node)
         return self.summaries.call(callee, node, self)
 
-    def _plain_method(self, receiver: Type, name: str) -> Type:
+    def _plain_method(self, receiver: Type, name: str, call: cst.Call) -> Type:
         match receiver:
             case Scalar(kind="str") if name in _STRING_METHODS:
                 if name in ("split", "rsplit", "splitlines"):
@@ -196,7 +197,7 @@ class ExpressionEvaluator:
                     case "keys":
                         return Sequence(STR, "iterator")
                     case "get" | "pop" | "setdefault":
-                        return value
+                        return receiver.entry(literal(call.args[0].value)) if call.args else value
                     case "copy":
                         return receiver
             case Sequence(item=item) if name in ("pop", "__getitem__"):
@@ -246,6 +247,11 @@ class ExpressionEvaluator:
                     found = self.summaries.attribute(first, attribute)
                     return UNKNOWN if isinstance(found, Method) and found.receiver == UNKNOWN else found
                 return UNKNOWN
+            case "dict" if not node.args or all(argument.keyword is not None for argument in node.args):
+                result = Mapping(NOTHING)
+                for argument, value in zip(node.args, arguments, strict=True):
+                    result = result.with_entry(argument.keyword.value, value)  # type: ignore[union-attr]
+                return result
             case "type":
                 return Reference(first.path) if isinstance(first, Instance) else UNKNOWN
         return _BUILTIN_RESULTS.get(name, UNKNOWN)
@@ -349,8 +355,8 @@ class ExpressionEvaluator:
         match value:
             case Tuple(items=items) if isinstance(position, int) and -len(items) <= position < len(items):
                 return items[position]
-            case Mapping(value=item):
-                return item
+            case Mapping():
+                return value.entry(position)
             case Instance():
                 found = self.summaries.attribute(value, str(position) if isinstance(position, int) else "[]")
                 return self.summaries.attribute(value, "[]") if isinstance(found, Method) else found
@@ -462,15 +468,23 @@ class ExpressionEvaluator:
         ), "list" if isinstance(node, cst.List) else "set")  # fmt: skip
 
     def dict_(self, node: cst.Dict) -> Type:
-        values: list[Type] = []
+        result = Mapping(NOTHING)
+        if len(node.elements) > MOST_ENTRIES:
+            return Mapping(join_all(self.evaluate(element.value) for element in node.elements))
         for element in node.elements:
             if isinstance(element, cst.DictElement):
                 self.evaluate(element.key)
-                values.append(self.evaluate(element.value))
+                result = result.with_entry(literal(element.key), self.evaluate(element.value))
             else:
-                inner = self.evaluate(element.value)
-                values.append(inner.value if isinstance(inner, Mapping) else UNKNOWN)
-        return Mapping(join_all(values) if values else NOTHING)
+                result = self.updated(result, self.evaluate(element.value))
+        return result
+
+    def updated(self, container: Mapping, other: Type) -> Mapping:
+        """A dictionary into which another one has been put: that may override any key."""
+        if not isinstance(other, Mapping):
+            return Mapping(UNKNOWN, container.kind)
+        entries = other.entries if container.value != NOTHING else (*container.entries, *other.entries)
+        return Mapping(join(container.value, other.value), container.kind, entries)
 
     def comprehension(self, node: cst.BaseComp) -> Type:
         outer = self.environment

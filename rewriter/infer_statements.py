@@ -32,6 +32,7 @@ from .lattice import (
 )
 from .names import FileScope
 from .nodes import children
+from .read import literal
 
 _PLAIN_CLASSES = {"int": INT, "float": FLOAT, "bool": BOOL, "str": STR}
 
@@ -84,6 +85,8 @@ class StatementWalker(ExpressionEvaluator):
             return
         container = self.types.get(node.func.value, UNKNOWN)
         method = node.func.attr.value
+        if method == "update" and isinstance(container, Mapping):
+            self._note_update(node, node.func.value, container)
         if method not in ("append", "extend", "insert", "add") or not isinstance(container, Sequence):
             return
         value = self.types.get(node.args[-1].value, UNKNOWN)
@@ -91,6 +94,16 @@ class StatementWalker(ExpressionEvaluator):
         grown = Sequence(item if container.item in (UNKNOWN, NOTHING) else join(container.item, item), container.kind)
         if item != UNKNOWN:
             self.assign(node.func.value, grown)
+
+    def _note_update(self, call: cst.Call, target: cst.BaseExpression, container: Mapping) -> None:
+        """`settings.update(other, width=3)` says what the dictionary holds."""
+        for argument in call.args:
+            value = self.types.get(argument.value, UNKNOWN)
+            if argument.keyword is not None:
+                container = container.with_entry(argument.keyword.value, value)
+            else:
+                container = self.updated(container, value)
+        self.assign(target, container)
 
     def assignment(self, node: cst.Assign) -> None:
         value = self.evaluate(node.value)
@@ -143,8 +156,8 @@ class StatementWalker(ExpressionEvaluator):
         elif isinstance(target, cst.Subscript):
             self.evaluate(target)
             container = self.types.get(target.value, UNKNOWN)
-            if isinstance(container, Mapping) and container.value in (UNKNOWN, NOTHING) and value != UNKNOWN:
-                self.assign(target.value, Mapping(value, container.kind))
+            if isinstance(container, Mapping):
+                self.assign(target.value, container.with_entry(_key(target), value))
         elif isinstance(target, (cst.Tuple, cst.List)):
             self.bind(target, value)
             for element in target.elements:
@@ -359,3 +372,9 @@ _WALKERS: dict[type[cst.CSTNode], Callable[..., None]] = {
     cst.ClassDef: StatementWalker.definition,
 }
 
+
+
+def _key(node: cst.Subscript) -> object:
+    """The key of `d["key"]` where it is written out."""
+    index = node.slice[0].slice if len(node.slice) == 1 else None
+    return literal(index.value) if isinstance(index, cst.Index) else None

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 
+#: Larger dictionaries are tables, of which all values are alike.
+MOST_ENTRIES = 40
+
 
 @dataclass(frozen=True, slots=True)
 class Type:
@@ -72,10 +75,25 @@ class Sequence(Type):
 
 @dataclass(frozen=True, slots=True)
 class Mapping(Type):
-    """A dictionary. kind: `dict` or `modules`."""
+    """A dictionary. kind: `dict` or `modules`; `entries` are the values of keys that are known one by one."""
 
     value: Type
     kind: str = "dict"
+    entries: tuple[tuple[str, Type], ...] = ()
+
+    def entry(self, key: object) -> Type:
+        """What the dictionary holds under a key."""
+        return dict(self.entries).get(key, self.value)  # type: ignore[call-overload,no-any-return]
+
+    def with_entry(self, key: object, value: Type) -> Mapping:
+        """The dictionary once a value has been stored; a key that is not known may be any of those that are."""
+        known = dict(self.entries)
+        if isinstance(key, str):
+            known[key] = value
+        else:
+            known = {name: kept for name, kept in known.items() if kept == value}
+        entries = tuple(known.items()) if len(known) <= MOST_ENTRIES else ()
+        return Mapping(join(self.value, value), self.kind, entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +209,9 @@ def join(first: Type, second: Type) -> Type:
         kind = first.kind if isinstance(first, Sequence) else second.kind if isinstance(second, Sequence) else ""
         return Sequence(join(_held(first), _held(second)), kind)
     if isinstance(first, Mapping) and isinstance(second, Mapping):
-        return Mapping(join(first.value, second.value), first.kind)
+        keys = dict.fromkeys(key for mapping in (first, second) for key, _ in mapping.entries)
+        entries = tuple((key, join(first.entry(key), second.entry(key))) for key in keys)
+        return Mapping(join(first.value, second.value), first.kind, entries)
     if isinstance(first, Callback) and isinstance(second, Callback) and first.result == second.result:
         return Callback(first.result)
     return _join_choices(first, second)
