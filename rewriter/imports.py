@@ -10,7 +10,7 @@ import libcst as cst
 
 from .expressions import dotted_name
 from .names import HELPER_MODULE, FileScope, dotted
-from .nodes import children, walk
+from .nodes import children
 
 
 class ImportTable:
@@ -132,14 +132,26 @@ def used_names(module: cst.Module) -> set[str]:
         if type(node) is cst.Name:
             used.add(node.value)
         elif type(node) is cst.Annotation:
-            strings = (part for part in walk(node) if isinstance(part, cst.SimpleString))
-            used.update(word for string in strings for word in re.findall(r"\w+", string.raw_value))
+            used.update(_quoted_words(node.annotation))
             stack.append(node.annotation)
         elif type(node) is cst.Attribute or type(node) is cst.Arg:
             stack.append(node.value)
         else:
             stack.extend(children(node))
     return used
+
+
+def _quoted_words(annotation: cst.BaseExpression) -> set[str]:
+    """The words of an annotation's strings; those in `Literal["torch"]` are values."""
+    words: set[str] = set()
+    stack: list[cst.CSTNode] = [annotation]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, cst.SimpleString):
+            words.update(re.findall(r"\w+", node.raw_value))
+        elif not (isinstance(node, cst.Subscript) and (dotted(node.value) or "").rpartition(".")[2] == "Literal"):
+            stack.extend(children(node))
+    return words
 
 
 _HOLDS_STATEMENTS = (
