@@ -6,7 +6,7 @@ For each optimizer the state at a point is a set of tokens: the backward calls w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import libcst as cst
@@ -51,10 +51,14 @@ def analyze(
     events: Mapping[cst.CSTNode, Event],
     optimizers: Sequence[str],
     *,
+    opened: Collection[cst.CSTNode] = (),
     loops_run: bool = False,
 ) -> GradientFlow:
-    """Follow the gradients of `optimizers` through a function's body. `events` is keyed by small statement."""
-    walker = _Walker(events, loops_run)
+    """Follow the gradients of `optimizers` through a function's body.
+
+    events: by small statement; opened: `if` statements whose condition always holds.
+    """
+    walker = _Walker(events, opened, loops_run)
     end = walker.block(body, {name: frozenset([ENTRY]) for name in optimizers})
     if end is not None:
         walker.result.exits.append(end)
@@ -62,8 +66,11 @@ def analyze(
 
 
 class _Walker:
-    def __init__(self, events: Mapping[cst.CSTNode, Event], loops_run: bool) -> None:
+    def __init__(
+        self, events: Mapping[cst.CSTNode, Event], opened: Collection[cst.CSTNode], loops_run: bool
+    ) -> None:
         self.events = events
+        self.opened = opened
         self.loops_run = loops_run
         self.result = GradientFlow()
         self.breaks: list[list[State]] = []
@@ -84,6 +91,8 @@ class _Walker:
             case cst.SimpleStatementLine() | cst.IndentedBlock() | cst.SimpleStatementSuite():
                 return self.block(node.body, state)
             case cst.Else() | cst.Finally() | cst.With():
+                return self.statement(node.body, state)
+            case cst.If() if node in self.opened:
                 return self.statement(node.body, state)
             case cst.If():
                 other = self.statement(node.orelse, state) if node.orelse is not None else state

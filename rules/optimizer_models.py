@@ -15,6 +15,8 @@ from ..rewriter.nodes import children, walk
 
 OPTIMIZERS = "torch.optim."
 SCHEDULERS = "torch.optim.lr_scheduler."
+#: The optimizer that evaluates its closure several times in a step.
+SEVERAL_EVALUATIONS = f"{OPTIMIZERS}LBFGS"
 _PARAMETER_METHODS = ("parameters", "named_parameters")
 _TELLING = (*_PARAMETER_METHODS, "train", "eval", "state_dict", "load_state_dict", "named_modules", "modules")
 

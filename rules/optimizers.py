@@ -11,12 +11,12 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import as_tuple, keyword_argument, literal_node
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import UNKNOWN
+from ..rewriter.lattice import UNKNOWN, Instance
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
-from .optimizer_models import OPTIMIZERS, SCHEDULERS, OptimizerModels, Scope, is_optimizer
+from .optimizer_models import OPTIMIZERS, SCHEDULERS, SEVERAL_EVALUATIONS, OptimizerModels, Scope, is_optimizer
 
 #: The arguments of each optimizer behind the parameters, in order, with torch's defaults where these are written out.
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
@@ -35,10 +35,11 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "Adafactor": {"lr": 1e-2, "beta2_decay": -0.8, "eps": (None, 1e-3), "d": 1.0, "weight_decay": 0.0},
     "Muon": {"lr": 1e-3, "weight_decay": 0.1, "momentum": 0.95, "nesterov": True,
              "ns_coefficients": (3.4445, -4.775, 2.0315), "eps": 1e-7, "ns_steps": 5, "adjust_lr_fn": None},
+    "LBFGS": {"lr": 1, "max_iter": 20, "max_eval": None, "tolerance_grad": 1e-7, "tolerance_change": 1e-9,
+              "history_size": 100, "line_search_fn": None},
 }  # fmt: skip
 _IMPLEMENTATION = frozenset("foreach fused capturable differentiable".split())
 _REASONS = {
-    "LBFGS": "LBFGS evaluates its closure several times in a step; write the step with optax.lbfgs",
     "SparseAdam": "JAX has no sparse gradients; use Adam",
 }
 
@@ -152,6 +153,10 @@ def write_optimizer(construct: Optimizer, node: cst.Call, context: FileContext) 
     """`nnx.Optimizer(model, optax.adamw(...), wrt=nnx.Param)` or `ParameterGroups(adamw, groups, lr=...)`."""
     context.converted(node, op="optimizer", api=f"{OPTIMIZERS}{construct.kind}", rule="optimizers")
     values = {name: context.rewrite(value) for name, value in construct.given.items()}
+    if f"{OPTIMIZERS}{construct.kind}" == SEVERAL_EVALUATIONS:
+        arguments = [cst.Arg(context.rewrite(construct.parameters))]
+        arguments += [keyword_argument(name, value) for name, value in values.items()]
+        return context.expression("helpers.LBFGS({arguments})", arguments=arguments)
     if construct.modules is None:
         return _with_groups(construct, values, node, context)
     modules = [context.rewrite(module) for module in construct.modules]
@@ -294,8 +299,12 @@ def read_state(node: cst.Call, context: FileContext) -> OptimizerUse | Refusal |
     if not isinstance(node.func, cst.Attribute):
         return None
     name = node.func.attr.value
-    if not is_optimizer(context.type_of(node.func.value)):
+    value = context.type_of(node.func.value)
+    if not is_optimizer(value):
         return None
+    if name in ("state_dict", "load_state_dict") and value == Instance(SEVERAL_EVALUATIONS):
+        reason = "the history of L-BFGS is not saved; build the optimizer anew, it learns the curvature within a few steps"
+        return Refusal(reason, node, f"{SEVERAL_EVALUATIONS}.{name}")
     if name in ("state_dict", "load_state_dict"):
         return OptimizerUse(name, node.func.value, tuple(node.args))
     if name == "add_param_group":
@@ -338,6 +347,8 @@ def read_annotation(node: cst.Attribute | cst.Name, context: FileContext) -> Opt
 def write_annotation(construct: OptimizerAnnotation, node: cst.CSTNode, context: FileContext) -> Any:
     """`nnx.Optimizer`, or the helper's class where every optimizer of the repository has groups."""
     context.converted(node, op="optimizer", api=construct.path, rule="optimizers")
+    if construct.path == SEVERAL_EVALUATIONS:
+        return context.expression("helpers.LBFGS")
     return context.expression("helpers.ParameterGroups" if _only_groups(context) else "flax.nnx.Optimizer")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import libcst as cst
@@ -25,7 +25,8 @@ CLIPPING = {
 class Found:
     """One call that concerns gradients.
 
-    kind: `backward`, `zero`, `step`, `norm` or `value`; subject: the optimizer or module, as text; line: its statement.
+    kind: `backward`, `zero`, `step`, `closure` (a step that is given one), `norm` or `value`; subject: the optimizer or
+    module, as text; line: its statement.
     """
 
     kind: str
@@ -43,10 +44,12 @@ class Found:
 class Lines:
     """The blocks of one function; a line with several statements counts as several lines.
 
-    The statements are those of the original tree, semicolons included.
+    The statements are those of the original tree, semicolons included. Those of `opened`, `if` statements whose
+    condition always holds, stand in the block around them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, opened: Collection[cst.CSTNode] = ()) -> None:
+        self.opened = opened
         self._split: dict[cst.CSTNode, tuple[cst.CSTNode, ...]] = {}
 
     def of(self, block: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
@@ -59,6 +62,8 @@ class Lines:
                     lines += _single_lines(statement)
                 elif isinstance(statement, cst.BaseSmallStatement):
                     lines.append(cst.SimpleStatementLine([statement]))
+                elif statement in self.opened:
+                    lines += self.of(statement.body)
                 else:
                     lines.append(statement)
             known = self._split[block] = tuple(lines)
@@ -142,7 +147,7 @@ class EventReader:
         if name == "backward" and isinstance(value, Array):
             return "backward", subject
         if name == "step" and self._is_optimizer(value, subject):
-            return "step", subject
+            return "closure" if call.args and receiver is call.func.value else "step", subject
         if name == "zero_grad" and (subject or is_optimizer(value)) and not self._is_own(value, "zero_grad"):
             return "zero", subject
         return None

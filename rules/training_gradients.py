@@ -33,7 +33,7 @@ class GradientUse(ModelUse):
                 events[found.small] = Event("zero", found.small, self._zeroed(found))
             elif found.kind == "step":
                 events[found.small] = Event("step", found.small, (found.subject,))
-            else:
+            elif found.kind in ("norm", "value"):
                 events[found.small] = Event("use", found.small, self._clipped(found))
         return events
 
@@ -73,15 +73,23 @@ class GradientUse(ModelUse):
 
     def _follow(self, events: dict[cst.CSTNode, Event]) -> None:
         body = list(self.reader.body.body)  # type: ignore[attr-defined]
-        self.flow = analyze(body, events, list(self.units))
-        self.certain = analyze(body, events, list(self.units), loops_run=True)
+        opened = self.plan.lines.opened
+        self.flow = analyze(body, events, self._keys(), opened=opened)
+        self.certain = analyze(body, events, self._keys(), opened=opened, loops_run=True)
         self.events = events
-        self.used: dict[str, set[object]] = {key: set() for key in self.units}
-        for found in self.found:
-            if found.kind in ("step", "norm", "value"):
-                for key in events[found.small].optimizers:
-                    self.used[key] |= self.flow.sites(found.small, key)
+        self.used: dict[str, set[object]] = {key: set() for key in self._keys()}
+        for event in self._takers(events):
+            for key in event.optimizers:
+                self.used[key] |= self.flow.sites(event.node, key)
         self._check_entry()
+
+    def _keys(self) -> list[str]:
+        """The optimizers whose gradients are followed."""
+        return list(self.units)
+
+    def _takers(self, events: dict[cst.CSTNode, Event]) -> list[Event]:
+        """The events that take gradients for something."""
+        return [events[found.small] for found in self.found if found.kind in ("step", "norm", "value")]
 
     def _check_entry(self) -> None:
         """Gradients left over from an earlier call of the function must not be added to."""

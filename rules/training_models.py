@@ -11,7 +11,6 @@ from ..rewriter.lattice import UNKNOWN, Instance
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from .custom_optimizers import is_own_optimizer
-from .mixed_precision import stepped
 from .name_flow import all_params, effects_of
 from .optimizer_models import OptimizerModels, own_nodes
 from .training_events import EventReader, Found, placed_lines
@@ -57,10 +56,6 @@ class ModelUse:
         keys = list(dict.fromkeys(found.subject for found in self.found if found.kind == "step"))
         unknown = []
         for key in keys:
-            if any(found.kind == "step" and found.subject == key and _has_closure(found.call) for found in self.found):
-                raise RegionProblem(
-                    f"{key}.step() with a closure; compute loss and gradients once for each step instead"
-                )
             units = models.units(self.scope, key) if key else None
             if units:
                 self.units[key] = units
@@ -75,6 +70,9 @@ class ModelUse:
                     "optimizer where it is used, or pass it together with its model"
                 )
             self.units[unknown[0]] = candidates
+        self._refuse_self()
+
+    def _refuse_self(self) -> None:
         if any(unit == "self" for units in self.units.values() for unit in units):
             raise RegionProblem(
                 "a module that trains itself; move the training step to a function that takes the model"
@@ -249,7 +247,3 @@ class ModelUse:
         for body in (self.reader.body, *(function.body for function in self.scope.enclosing), self.context.module):
             found += [n for n in own_nodes(body) if isinstance(n, cst.FunctionDef) and n.name.value == name]
         return found
-
-
-def _has_closure(call: cst.Call) -> bool:
-    return bool(call.args) and isinstance(call.func, cst.Attribute) and stepped(call) is call.func.value

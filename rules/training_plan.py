@@ -13,7 +13,7 @@ from .training_regions import Region
 
 EVENT_NAMES = {
     "backward": "backward()", "zero": "zero_grad()", "step": "the optimizer's step()", "norm": "clip_grad_norm_",
-    "value": "clip_grad_value_",
+    "value": "clip_grad_value_", "closure": "the optimizer's step(closure)",
 }  # fmt: skip
 
 
@@ -53,19 +53,27 @@ class Prefix:
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of one line: `drop`, `reset`, `gather`, `update`, `clip`."""
+    """What becomes of one line: `drop`, `reset`, `gather`, `update`, `clip`, `evaluate` or, with no call, `hand_on`.
+
+    several: whether a closure is evaluated more than once.
+    """
 
     kind: str
-    found: Found
+    found: Found | None
     models: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     gradient: Gradient | None = None
     guarded: bool = False
+    several: bool = False
 
 
 @dataclass
 class TrainingPlan:
-    """All that changes in one function. If `problem` is set, nothing does, and the calls are left with this reason."""
+    """All that changes in one function. If `problem` is set, nothing does, and the calls are left with this reason.
+
+    adds_to_entry: a closure's gradients are added to those before its call; clean_steps: steps with closures that meet
+    no gradients; several: a closure is evaluated more than once in a step, here or where this one is used.
+    """
 
     calls: list[tuple[cst.Call, str, str]]
     lines: Lines
@@ -77,6 +85,15 @@ class TrainingPlan:
     starts: dict[cst.CSTNode, list[str]] = field(default_factory=dict)
     blocks: set[cst.CSTNode] = field(default_factory=set)
     reviews: dict[str, str] = field(default_factory=dict)
+    adds_to_entry: bool = False
+    several: bool = False
+    clean_steps: set[cst.Call] = field(default_factory=set)
+
+    def refuse(self, problem: str) -> None:
+        """Change nothing, for this reason."""
+        self.problem = problem
+        for part in (self.regions, self.prefixes, self.changes, self.blocks):
+            part.clear()
 
 
 def statement_call(node: cst.CSTNode) -> cst.Call | None:

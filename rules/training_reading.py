@@ -11,8 +11,9 @@ from ..rewriter.context import FileContext
 from .custom_optimizers import OWN_OPTIMIZER
 from .name_flow import Place, all_params, effects_of
 from .optimizer_models import Scope, own_nodes
+from .training_closure_plans import ClosurePlanning
+from .training_closures import Closures, always_true
 from .training_events import EventReader, Found, Lines
-from .training_gradients import GradientUse
 from .training_plan import EVENT_NAMES, Change, Gradient, Prefix, TrainingPlan, free_name, loss_of
 from .training_regions import Region, RegionProblem, arrange, carries_gradient, find_region, tainted_names
 
@@ -23,19 +24,33 @@ def plan_for(context: FileContext, scope: Scope) -> TrainingPlan | None:
     calls = reader.calls()
     if not calls:
         return None
-    plan = TrainingPlan(calls, Lines())
+    plan = TrainingPlan(calls, Lines(always_true(context, scope)))
     try:
         _Planner(context, reader, plan).run()
     except RegionProblem as problem:
-        plan.problem = str(problem)
-        plan.regions.clear()
-        plan.prefixes.clear()
-        plan.changes.clear()
-        plan.blocks.clear()
+        plan.refuse(str(problem))
     return plan
 
 
-class _Planner(GradientUse):
+def linked_plans(context: FileContext, scope: Scope) -> dict[cst.FunctionDef | None, TrainingPlan | None]:
+    """The plan of a function, and those of the closures that it hands to optimizers, or that it is: all or none."""
+    linked = Closures.of(context).linked(scope.function) or [scope]
+    plans = {each.function: plan_for(context, each) for each in linked}
+    problem = next((plan.problem for plan in plans.values() if plan is not None and plan.problem), "")
+    for use in Closures.of(context).uses:
+        closure, outer = plans.get(use.closure.function), plans.get(use.scope.function)
+        if closure is not None and outer is not None and closure.adds_to_entry and use.call not in outer.clean_steps:
+            problem = problem or "the gradients of a closure add up over its calls; call zero_grad() in the closure"
+    made = [plan for plan in plans.values() if plan is not None]
+    several = any(change.several for plan in made for change in plan.changes.values())
+    for plan in made:
+        plan.several = several
+        if problem:
+            plan.refuse(problem)
+    return plans
+
+
+class _Planner(ClosurePlanning):
     """Fills the plan of one function."""
 
     def run(self) -> None:
@@ -45,11 +60,12 @@ class _Planner(GradientUse):
         """
         backwards = [found for found in self.found if found.kind == "backward"]
         steps = [found for found in self.found if found.kind == "step"]
-        if not backwards:
+        self._resolve_closures()
+        if not backwards and not (self.closure_units and not steps):
             raise RegionProblem("the gradients that this uses are computed in another function; call backward() here")
         if not steps and any(self._steps_own_optimizer(node) for node in own_nodes(self.reader.body)):
             raise RegionProblem(f"the optimizer is the repository's own; {OWN_OPTIMIZER}")
-        if not steps:
+        if backwards and not steps and not self.uses:
             raise RegionProblem(
                 "no optimizer steps in this function; the gradients of this loss are used in another function or read "
                 "from .grad, write them as values of nnx.grad"
@@ -62,6 +78,7 @@ class _Planner(GradientUse):
             self._gradient(found)
         self._zeros()
         self._steps_and_clips()
+        self._closure_lines()
         touched = {*self.plan.changes, *self.plan.regions, *self.plan.prefixes, *self.plan.inside, *self.plan.starts}
         self.plan.blocks = self.plan.lines.blocks_with(touched)
 
@@ -177,8 +194,11 @@ class _Planner(GradientUse):
             for other in self._between(found, places, region)
         )
         away = deeper and not all(
-            step.places[-1].statements is found.places[-1].statements and step.places[-1].index > found.places[-1].index
-            for step in self.found if step.kind == "step" and step.subject in live
+            places[-1].statements is found.places[-1].statements and places[-1].index > found.places[-1].index
+            for places in (
+                *(step.places for step in self.found if step.kind == "step" and step.subject in live),
+                *(places for places, _ in self.returns),
+            )
         )  # fmt: skip
         units = {unit for group in groups for unit in group}
         others = tuple(

@@ -21,15 +21,17 @@ from ..rewriter.rule import Rule
 from .mixed_precision import stepped
 from .optimizer_models import Scope
 from .rngs import NAME as RNGS
+from .training_closures import Closures
 from .training_comments import about_clearing, behind_definition, with_comments
 from .training_events import Found
 from .training_plan import Change, Gradient, Prefix, TrainingPlan, free_name
-from .training_reading import plan_for
+from .training_reading import linked_plans
 
 _TELLING = frozenset(("backward", "step", "zero_grad", "clip_grad_norm_", "clip_grad_value_"))
 _APIS = {
     "backward": "Tensor.backward", "zero": "torch.optim.Optimizer.zero_grad", "step": "torch.optim.Optimizer.step",
     "norm": "torch.nn.utils.clip_grad_norm_", "value": "torch.nn.utils.clip_grad_value_",
+    "closure": "torch.optim.Optimizer.step",
 }  # fmt: skip
 
 
@@ -60,24 +62,56 @@ def read_call(node: cst.Call, context: FileContext) -> Refusal | None:
     return None
 
 
+@dataclass(frozen=True)
+class ClosureCall:
+    """A closure that is called outside of any step; its gradients are not asked for."""
+
+    call: cst.Call
+
+
+def read_closure_call(node: cst.Call, context: FileContext) -> ClosureCall | None:
+    """`closure().item()`."""
+    if not Closures.of(context).uses or (context.stack and isinstance(context.stack[-1], cst.Expr)):
+        return None
+    scope = _scope(context, context.stack)
+    closure = Closures.of(context).called(node, scope) if scope is not None else None
+    plan = _plan(context, closure) if closure is not None else None
+    return ClosureCall(node) if plan is not None and not plan.problem else None
+
+
+def write_closure_call(construct: ClosureCall, node: cst.Call, context: FileContext) -> Any:
+    """`closure()[0].item()`: the loss alone."""
+    return context.expression("{call}[0]", call=context.rewrite_children(construct.call))
+
+
 def training_plan(context: FileContext, stack: Sequence[cst.CSTNode]) -> TrainingPlan | None:
     """The plan of the function in which the rewriting is."""
-    plans: dict[cst.CSTNode | None, TrainingPlan | None] = context.state.setdefault("training_step", {})
     if "telling" not in context.state:
         context.state["telling"] = any(
             node.attr.value in _TELLING for node in context.inference.nodes(context.scope.file).of(cst.Attribute)
         )
     if not context.state["telling"]:
         return None
+    scope = _scope(context, stack)
+    return _plan(context, scope) if scope is not None else None
+
+
+def _plan(context: FileContext, scope: Scope) -> TrainingPlan | None:
+    plans: dict[cst.FunctionDef | None, TrainingPlan | None] = context.state.setdefault("training_step", {})
+    if scope.function not in plans:
+        plans.update(linked_plans(context, scope))
+    return plans[scope.function]
+
+
+def _scope(context: FileContext, stack: Sequence[cst.CSTNode]) -> Scope | None:
+    """The function in which the rewriting is; None directly in a class."""
     around = [node for node in stack if isinstance(node, (cst.FunctionDef, cst.ClassDef))]
     function = around[-1] if around else None
     if isinstance(function, cst.ClassDef):
         return None
-    if function not in plans:
-        owner = around[-2] if len(around) > 1 and isinstance(around[-2], cst.ClassDef) else None
-        enclosing = tuple(node for node in around[:-1] if isinstance(node, cst.FunctionDef))
-        plans[function] = plan_for(context, Scope(context.scope.file, function, owner, enclosing))  # type: ignore[arg-type]
-    return plans[function]
+    owner = around[-2] if len(around) > 1 else None
+    enclosing = tuple(node for node in around[:-1] if isinstance(node, cst.FunctionDef))
+    return Scope(context.scope.file, function, owner if isinstance(owner, cst.ClassDef) else None, enclosing)
 
 
 def write_block(construct: TrainingStep, node: Any, context: FileContext) -> Any:
@@ -122,7 +156,8 @@ class BlockWriter:
         if change is None:
             self._emit(self._rewritten(line), ())
             return
-        self._report(change.found)
+        if change.found is not None:
+            self._report(change.found)
         statements = getattr(self, f"_{change.kind}")(change, line)
         if statements:
             trailing = line.trailing_whitespace
@@ -138,7 +173,7 @@ class BlockWriter:
     def _report(self, found: Found) -> None:
         self.context.converted(found.call, op="training_step", api=_APIS[found.kind], rule="training_step")
         reason = self.plan.reviews.get(found.subject)
-        if found.kind == "step" and reason is not None:
+        if found.kind in ("step", "closure") and reason is not None:
             self.context.review(found.call, reason, op="training_step", api=_APIS["step"], rule="training_step")
 
     def _emit(self, statements: Sequence[Any], leading: Sequence[cst.EmptyLine]) -> None:
@@ -339,7 +374,34 @@ class BlockWriter:
         assert change.gradient is not None
         return self._gathered(change.gradient)
 
+    def _evaluate(self, change: Change, line: Any) -> list[Any]:
+        """A step with a closure: `loss, grads = closure()`, or an optimizer that calls it again and again."""
+        assert change.found is not None
+        call = change.found.call
+        assert isinstance(call.func, cst.Attribute)
+        argument = call.args[0].value
+        small = line.body[0]
+        target: Any = getattr(small, "target", None) or (small.targets[0].target if isinstance(small, cst.Assign) else None)
+        if change.several:
+            step = self.context.expression(
+                "{optimizer}.step({model}, {closure})", optimizer=self.context.rewrite(call.func.value),
+                model=_one_or_tuple([dotted_name(unit) for unit in change.models]),
+                closure=self.context.rewrite(argument))  # fmt: skip
+            return [cst.SimpleStatementLine([_assigned(target, step)])]
+        if isinstance(argument, cst.Lambda):
+            called = self.context.rewrite(argument.body)
+        else:
+            called = cst.Call(self.context.rewrite(argument))
+        pair = _pair(target or cst.Name("_"), cst.Name(change.variables[0]))
+        return [cst.SimpleStatementLine([_assigned(pair, called)]), *self._update(change, line)]
+
+    def _hand_on(self, change: Change, line: Any) -> list[Any]:
+        """A closure's `return loss, grads`."""
+        value = self.context.rewrite(line.body[0].value)
+        return [line.with_changes(body=[cst.Return(_pair(value, cst.Name(change.variables[0])))], leading_lines=[])]
+
     def _update(self, change: Change, line: Any) -> list[Any]:
+        assert change.found is not None
         call = change.found.call
         assert isinstance(call.func, cst.Attribute)
         values = {
@@ -353,6 +415,7 @@ class BlockWriter:
         return self.context.statements(template, **values)
 
     def _clip(self, change: Change, line: Any) -> list[Any]:
+        assert change.found is not None
         kept = [a for a in change.found.call.args[1:] if not (a.keyword is not None and a.keyword.value == "foreach")]
         arguments = [self.context.rewrite(argument) for argument in kept]
         grads = cst.Name(change.variables[0])
@@ -380,6 +443,10 @@ class _Substitution(cst.CSTTransformer):
         return cst.Name(self.names["self"]) if updated.value == "self" and "self" in self.names else updated
 
 
+def _assigned(target: Any, value: Any) -> Any:
+    return cst.Expr(value) if target is None else cst.Assign([cst.AssignTarget(target)], value)
+
+
 def _pair(first: Any, second: Any, *, parentheses: bool = False) -> cst.Tuple:
     pair = as_tuple([first, second])
     return pair if parentheses else pair.with_changes(lpar=[], rpar=[])
@@ -400,5 +467,6 @@ def _without_semicolon(line: Any) -> Any:
 BLOCKS = (cst.IndentedBlock, cst.SimpleStatementSuite, cst.Module)
 RULES = (
     Rule("training_step", BLOCKS, {"torch": read_block}, {"jax": write_block}, order=20),
+    Rule("closure_call", (cst.Call,), {"torch": read_closure_call}, {"jax": write_closure_call}, order=4),
     Rule("training_call", (cst.Call,), {"torch": read_call}, {"jax": lambda *_: None}, order=5),
 )

@@ -16,7 +16,15 @@ from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 from .mixed_precision import stepped
 from .training_plan import Change, Gradient
-from .training_step import BLOCKS, BlockWriter, TrainingStep, read_block, read_call
+from .training_step import (
+    BLOCKS,
+    BlockWriter,
+    TrainingStep,
+    read_block,
+    read_call,
+    read_closure_call,
+    write_closure_call,
+)  # fmt: skip
 
 LOSS = "loss"
 
@@ -83,6 +91,7 @@ class TapeWriter(BlockWriter):
             self._emit(self._rewritten(block[index]), ())
 
     def _update(self, change: Change, line: Any) -> list[Any]:
+        assert change.found is not None
         call = change.found.call
         assert isinstance(call.func, cst.Attribute)
         models = [dotted_name(unit) for unit in change.models]
@@ -99,10 +108,20 @@ def write_block(construct: TrainingStep, node: Any, context: FileContext) -> Any
     if construct.plan.prefixes:
         call = construct.plan.calls[0][0]
         return Refusal("a forward pass shared by two steps; run the model once under each tape", call)
+    if construct.plan.several:
+        reason = "an optimizer that evaluates its closure several times in a step"
+        return Refusal(reason, construct.plan.calls[0][0])
     return TapeWriter(context, construct.plan).written(node)
 
 
 RULES = (
     Rule("training_tape", BLOCKS, {"torch": read_block}, {"tensorflow": write_block}, order=20),
+    Rule(
+        "training_tape_closure_call",
+        (cst.Call,),
+        {"torch": read_closure_call},
+        {"tensorflow": write_closure_call},
+        order=4,
+    ),
     Rule("training_tape_call", (cst.Call,), {"torch": read_call}, {"tensorflow": lambda *_: None}, order=5),
 )

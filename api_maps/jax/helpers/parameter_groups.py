@@ -229,11 +229,11 @@ def injected(state: Any) -> Any:
 
 
 def param_groups(optimizer: Any) -> list:
-    """The parameter groups of a `ParameterGroups`, or the one of an `nnx.Optimizer`, readable and writable.
+    """The parameter groups of an optimizer that has such, or the one of an `nnx.Optimizer`, readable and writable.
 
     An `nnx.Optimizer` needs `optax.inject_hyperparams(optax.adamw)(learning_rate=...)` for this.
     """
-    if isinstance(optimizer, ParameterGroups):
+    if hasattr(optimizer, "param_groups"):
         return optimizer.param_groups
     hyperparameters = injected(optimizer.opt_state)
     if hyperparameters is None:
