@@ -164,6 +164,8 @@ class ExpressionEvaluator:
             if op is not None:
                 self.bound[node] = op
                 return self.result_type(op)
+        if name == "__class__" and isinstance(receiver, Instance):
+            return Reference(receiver.path)
         if isinstance(receiver, Tuple) and name in receiver.names:
             return receiver.items[receiver.names.index(name)]
         return self.summaries.attribute(receiver, name)

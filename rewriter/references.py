@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from typing import Any
 
 import libcst as cst
 
 from .context import FileContext
 from .expressions import keyword_argument, literal_node
-from .read import Refusal
+from .read import Refusal, hub_value
 from .signature import MISSING, Opaque, Passing
-from .tables import CONTEXT, DROP, REFUSE, Spelling
+from .tables import CONTEXT, DROP, REFUSE, HubOp, Spelling
 from .write import own_value, same_value
 
 
@@ -83,7 +84,7 @@ def value_spelling(context: FileContext, row: Spelling) -> tuple[Spelling, dict[
         if target.form not in ("function", "helper") or target.where:
             continue
         try:
-            bound = _defaults_to_bind(row, target, op.is_layer)
+            bound = _defaults_to_bind(op, row, target)
             state = context.snapshot()
             context.reference(target.path)
             context.restore(state)
@@ -94,13 +95,12 @@ def value_spelling(context: FileContext, row: Spelling) -> tuple[Spelling, dict[
     return reason
 
 
-def _defaults_to_bind(source: Spelling, target: Spelling, is_layer: bool) -> dict[str, object]:
-    """Keyword arguments that make `target` behave as `source` when called with positional arguments.
+def _defaults_to_bind(op: HubOp, source: Spelling, target: Spelling) -> dict[str, object]:
+    """Keyword arguments that make `target` behave as `source` when called as that is called.
 
-    Raises ValueError when the positional parameters do not correspond.
+    Raises ValueError when the positional parameters do not correspond, or a default cannot be given.
     """
-    bound: dict[str, object] = {}
-    if not is_layer and any(p.hub == CONTEXT and p.default is MISSING for p in target.parameters):
+    if not op.is_layer and any(p.hub == CONTEXT and p.default is MISSING for p in target.parameters):
         raise ValueError(f"{target.path} draws random numbers and needs a key at each call; call it in a function")
     theirs = [p for p in target.parameters if p.passing is not Passing.KEYWORD_ONLY and p.hub not in (CONTEXT, DROP)]
     ours = [p for p in source.parameters if p.passing is not Passing.KEYWORD_ONLY and p.hub not in (DROP, REFUSE)]
@@ -108,14 +108,27 @@ def _defaults_to_bind(source: Spelling, target: Spelling, is_layer: bool) -> dic
         counterpart = target.parameter_for(parameter.hub)
         if counterpart is None:
             raise ValueError(f"{target.path} has no argument {parameter.hub}")
-        required = parameter.default is MISSING
-        if required and (index >= len(theirs) or theirs[index] is not counterpart):
+        if parameter.default is MISSING and (index >= len(theirs) or theirs[index] is not counterpart):
             raise ValueError(f"the arguments of {target.path} stand in another order")
-        if required or isinstance(parameter.default, Opaque):
-            continue
-        value = own_value(target, parameter.hub, parameter.default)
-        if not same_value(value, counterpart.default):
-            bound[counterpart.name] = value
-    if is_layer and bound:
+    bound = {}
+    for name, value in _defaults(op, source).items():
+        counterpart = target.parameter_for(name)
+        if counterpart is None:
+            known = op.parameter(name)
+            if known is None or not same_value(value, known.default):
+                raise ValueError(f"{target.path} has no argument {name}")
+        elif not same_value(own_value(target, name, value), counterpart.default):
+            bound[counterpart.name] = own_value(target, name, value)
+    if op.is_layer and bound:
         raise ValueError(f"{target.path} has other defaults")
     return bound
+
+
+def _defaults(op: HubOp, source: Spelling) -> dict[str, Any]:
+    """The hub's arguments that a call of `source` without options means: its own defaults, or else the hub's."""
+    values = {parameter.name: parameter.default for parameter in op.parameters}
+    for parameter in source.parameters:
+        if parameter.hub in values:
+            values[parameter.hub] = hub_value(source, parameter.hub, parameter.default)
+    values |= {name: value for name, value in source.where.items() if not isinstance(value, list)}
+    return {name: value for name, value in values.items() if value is not MISSING and not isinstance(value, Opaque)}

@@ -132,6 +132,8 @@ class _Scope:
                     if isinstance(function, cst.Attribute) and function.attr.value in framework.module_calls:
                         if not args:
                             yield function.value
+                    if dotted(function) == "setattr" and len(args) == 3 and self._holds_modules(args[0].value):
+                        yield args[2].value
                 case cst.Assign(targets=[cst.AssignTarget(target=target)], value=value):
                     name = dotted(target) or ""
                     if name.startswith("self.") and name.removeprefix("self.") in called:

@@ -139,6 +139,9 @@ def takes_rngs(context: FileContext, callee: Type) -> bool:
     if isinstance(callee, Method) and isinstance(callee.receiver, Instance):
         found = inference.method(callee.receiver.path, callee.name)
         return found is not None and is_factory(context, found[1])
+    if isinstance(callee, Instance) and not inference.is_module(callee):
+        found = inference.method(callee.path, "__call__")
+        return found is not None and is_factory(context, found[1])
     if not isinstance(callee, Reference):
         return False
     definition = inference.repository.resolve(callee.path)
