@@ -57,6 +57,7 @@ conformance: $(STAMP)
 	$(TEST_ENVIRONMENT) $(BIN)/python -m benchmarks.conformance.modules --write
 	$(TEST_ENVIRONMENT) $(BIN)/python -m benchmarks.conformance.optimizers --write
 	$(TEST_ENVIRONMENT) $(BIN)/python -m benchmarks.conformance --write
+	$(BIN)/python -m benchmarks.helper_share --write
 
 sweep: $(STAMP)
 	$(BIN)/python -m benchmarks.sweep --write

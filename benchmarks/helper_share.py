@@ -1,25 +1,31 @@
 """How often converted code calls a function of ours instead of the target's own.
 
-`python -m benchmarks.helper_share PACKAGE...` takes folders and names of installed packages. Classes that stand for
-layers are counted apart: a layer that the target lacks has to come from somewhere. The share is of all calls that
-were converted.
+`python -m benchmarks.helper_share [PACKAGE ...]` converts whole packages, downloaded as the sweep does, or folders;
+`--write` writes the helper part of docs/coverage.md. The share is of all calls that were converted, constructions of
+layers among them. Calls of helper functions count; constructions of helper classes are counted apart, for a layer that
+the target lacks has to come from somewhere.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import importlib.util
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import ivy_convert
+from ivy_convert.rewriter.repository import TreeResult, convert_files
+
+from .conformance.page import COVERAGE, write_parts
+from .sweep import PACKAGES, package_files
 
 #: How the module begins that a conversion writes its helpers into.
 HEADER = '"""Helpers that this code was converted with by ivy-convert'
+#: The packages that are measured unless others are asked for.
+MEASURED = ("vit-pytorch", "x-transformers", "torchmetrics", "kornia")
+#: How many helpers the page lists.
+LISTED = 25
 
 
 @dataclass(frozen=True)
@@ -38,29 +44,27 @@ class HelperUse:
 
     def text(self) -> str:
         """One line with the numbers and the helpers that lead."""
-        leading = ", ".join(f"{name} {count}" for name, count in self.functions.most_common(12))
+        leading = ", ".join(f"{name} {count}" for name, count in self.functions.most_common(LISTED))
         return (
             f"{self.package}: {self.functions.total()} of {self.calls} converted calls ({self.share:.1%}) call a helper "
             f"function, {self.classes.total()} a helper class\n  {leading}"
         )
 
 
-def converted_calls(source: Path, report: ivy_convert.Report) -> int:
+def converted_calls(files: Mapping[str, bytes], result: TreeResult) -> int:
     """How many calls of the original were rewritten."""
     places: dict[str, set[tuple[int, int]]] = {}
-    for site in (*report.converted, *report.review):
+    for site in (*result.report.converted, *result.report.review):
         places.setdefault(site.path, set()).add((site.end_line, site.end_column))
     count = 0
     for path, ends in places.items():
-        tree = ast.parse(source.joinpath(path).read_bytes())
-        found = {(node.end_lineno, node.end_col_offset) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        count += len(ends & found)
+        calls = (node for node in ast.walk(ast.parse(files[path])) if isinstance(node, ast.Call))
+        count += len(ends & {(node.end_lineno or 0, node.end_col_offset or 0) for node in calls})
     return count
 
 
-def helper_calls(path: Path, helpers: set[str]) -> Iterator[str]:
+def helper_calls(tree: ast.Module, helpers: set[str]) -> Iterator[str]:
     """The names of the helpers that a converted file calls."""
-    tree = ast.parse(path.read_bytes())
     imported = {
         alias.asname or alias.name: alias.name
         for node in ast.walk(tree)
@@ -73,54 +77,85 @@ def helper_calls(path: Path, helpers: set[str]) -> Iterator[str]:
             yield imported[node.func.id]
 
 
-def measure(package: str, target: str) -> HelperUse:
+def measure(package: str, files: Mapping[str, bytes], target: str) -> HelperUse:
     """Convert a package and count."""
-    folder = Path(package)
-    if not folder.is_dir():
-        spec = importlib.util.find_spec(package)
-        if spec is None or spec.origin is None:
-            raise SystemExit(f"helper_share: {package} is neither a folder nor an installed package")
-        folder = Path(spec.origin).parent
-    with tempfile.TemporaryDirectory(prefix="ivy-benchmark-") as temporary:
-        out = Path(temporary, folder.name)
-        report = ivy_convert.convert_tree(folder, target=target, out=out)
-        functions: set[str] = set()
-        classes: set[str] = set()
-        files = sorted(out.rglob("*.py"))
-        written = [path for path in files if path.read_text(encoding="utf-8", errors="replace").startswith(HEADER)]
-        for path in written:
-            for node in ast.parse(path.read_bytes()).body:
-                if isinstance(node, ast.FunctionDef):
-                    functions.add(node.name)
-                elif isinstance(node, ast.ClassDef):
-                    classes.add(node.name)
-        used = Counter(
-            name
-            for record in report.files
-            if record.status == "converted"
-            for name in helper_calls(out / record.path, functions | classes)
-        )
+    result = convert_files(files, "torch", target)
+    written = {**files, **result.files, **result.helpers}
+    definitions = [
+        node
+        for data in written.values()
+        if data.startswith(HEADER.encode())
+        for node in ast.parse(data).body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    ]
+    names = {node.name for node in definitions}
+    classes = {node.name for node in definitions if isinstance(node, ast.ClassDef)}
+    converted = [record.path for record in result.report.files if record.status == "converted"]
+    used = Counter(name for path in converted for name in helper_calls(ast.parse(written[path]), names))
     return HelperUse(
-        folder.name,
-        converted_calls(folder, report),
-        Counter({name: count for name, count in used.items() if name in functions}),
+        package,
+        converted_calls(files, result),
+        Counter({name: count for name, count in used.items() if name not in classes}),
         Counter({name: count for name, count in used.items() if name in classes}),
     )
 
 
+def together(uses: list[HelperUse]) -> HelperUse:
+    """All packages as one."""
+    return HelperUse(
+        "together",
+        sum(use.calls for use in uses),
+        sum((use.functions for use in uses), Counter()),
+        sum((use.classes for use in uses), Counter()),
+    )
+
+
+def part(uses: list[HelperUse]) -> str:
+    """The part of the page: one line for each package, and the helpers that are called most."""
+    lines = [
+        "## JAX: helpers",
+        "",
+        "How many of the calls that were converted call a helper function that travels with the output, instead of a "
+        "function of the target. All calls of the original that were rewritten count, constructions of layers too; "
+        "constructions of layers that are helper classes stand in a column of their own.",
+        "",
+        "| package | version | converted calls | helper functions | share | helper classes |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {use.package} | {PACKAGES.get(use.package, '')} | {use.calls:,} | {use.functions.total():,} "
+        f"| {use.share:.1%} | {use.classes.total():,} |"
+        for use in [*uses, together(uses)]
+    ]
+    leading = together(uses).functions.most_common(LISTED)
+    lines += ["", "Most used: " + ", ".join(f"`{name}` {count}" for name, count in leading) + "."]
+    return "\n".join(lines)
+
+
+def _files(package: str) -> dict[str, bytes]:
+    """The Python files of a folder, or of a package of the sweep."""
+    folder = Path(package)
+    if folder.is_dir():
+        return {path.relative_to(folder.parent).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.py"))}
+    if package not in PACKAGES:
+        raise SystemExit(f"helper_share: {package} is neither a folder nor a package of the sweep")
+    return package_files(package)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("packages", nargs="*", default=["vit_pytorch", "x_transformers"])
+    """Print a line for each package as it is done."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.helper_share", description=__doc__.split("\n")[0])
+    parser.add_argument("packages", nargs="*", default=list(MEASURED), metavar="PACKAGE")
     parser.add_argument("--to", default="jax")
+    parser.add_argument("--write", action="store_true", help=f"write the helper part of docs/{COVERAGE.name}")
     arguments = parser.parse_args()
-    total: Counter[str] = Counter()
-    calls = 0
+    uses: list[HelperUse] = []
     for package in arguments.packages:
-        use = measure(package, arguments.to)
-        print(use.text(), flush=True)
-        total += use.functions
-        calls += use.calls
-    print(HelperUse("together", calls, total, Counter()).text())
+        uses.append(measure(package, _files(package), arguments.to))
+        print(uses[-1].text(), flush=True)
+    print(together(uses).text())
+    if arguments.write:
+        write_parts(COVERAGE, {"helpers": part(uses)})
 
 
 if __name__ == "__main__":

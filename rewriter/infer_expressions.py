@@ -274,7 +274,9 @@ class ExpressionEvaluator:
             first = next(self.type_of(one.node) for one in op.arguments.values() if isinstance(one, Given))
             return without_storage(first) if isinstance(first, Array) else ARRAY
         if text in ("array", "array[inexact]", "array[sum]"):
-            return self._elementwise_result(op, text)
+            found = self._elementwise_result(op, text)
+            rank = created_rank(op, self.type_of)
+            return found if rank is None else Array(found.dtype, rank)
         if text == "array[dtype]":
             dtype = op.given("dtype")
             value = self.types.get(dtype) if dtype is not None else None
@@ -293,9 +295,11 @@ class ExpressionEvaluator:
         if result == Callback(LikeResult()):
             function = next(argument.node for argument in op.arguments.values() if isinstance(argument, Given))
             return Callback(without_rank(self._result_of_callable(self.types.get(function, UNKNOWN))))
+        if isinstance(result, Array):
+            return Array(result.dtype, created_rank(op, self.type_of), result.storage)
         return name_results(result, op.spelling.results)
 
-    def _elementwise_result(self, op: BoundOp, text: str) -> Type:
+    def _elementwise_result(self, op: BoundOp, text: str) -> Array:
         """An array of the arguments' common kind; floats of whole numbers, or whole numbers of truth values."""
         kinds = {parameter.name: parameter.kind for parameter in op.op.parameters}
         dtype: str | None = None

@@ -6,16 +6,28 @@ from collections.abc import Callable
 
 import libcst as cst
 
-from .lattice import Array, NoneType, Scalar, Shape, Tuple, Type
+from .lattice import Array, NoneType, Scalar, Sequence, Shape, Tuple, Type
 from .read import Argument, BoundOp, Collected, Given
+
+#: Hub operations that always give as many axes.
+_AXES = {"arange": 1, "linspace": 1, "logspace": 1, "eye": 2}
+#: Hub operations that make arrays of numbers in lists, and those that give an array a shape.
+_FROM_DATA = frozenset(("array", "asarray"))
+_SHAPED = frozenset("reshape broadcast_to expand new_zeros new_ones new_empty new_full".split())
 
 TypeOf = Callable[[cst.CSTNode], Type]
 
 
 def created_rank(op: BoundOp, type_of: TypeOf) -> int | None:
-    """The number of axes of a new array of a given shape; None if that is not known."""
+    """The number of axes of a new array, or of one of a given shape; None if that is not known."""
+    if op.op.name in _AXES:
+        return _AXES[op.op.name]
     first = op.op.parameters[0] if op.op.parameters else None
-    argument = op.arguments.get(first.name) if first is not None and first.kind == "shape" else None
+    if op.op.name in _FROM_DATA:
+        data = op.given(first.name) if first is not None else None
+        return _nesting(data, type_of) if data is not None else None
+    name = "shape" if op.op.name in _SHAPED else first.name if first is not None and first.kind == "shape" else ""
+    argument = op.arguments.get(name)
     if isinstance(argument, Given):
         return _length(argument.node, type_of)
     if not isinstance(argument, Collected) or any(one.star for one in argument.arguments):
@@ -23,6 +35,26 @@ def created_rank(op: BoundOp, type_of: TypeOf) -> int | None:
     if len(argument.arguments) == 1:
         return _length(argument.arguments[0].value, type_of)
     return len(argument.arguments)
+
+
+def _nesting(data: cst.BaseExpression, type_of: TypeOf) -> int | None:
+    """How deep numbers are nested in lists: the number of axes of an array made of them."""
+    if isinstance(data, (cst.List, cst.Tuple)):
+        inner = {
+            None if isinstance(element, cst.StarredElement) else _nesting(element.value, type_of)
+            for element in data.elements
+        }
+        depth = inner.pop() if len(inner) == 1 else None
+        return None if depth is None else depth + 1
+    depth = 0
+    found = type_of(data)
+    while isinstance(found, Sequence):
+        depth, found = depth + 1, found.item
+    if isinstance(found, Shape):
+        return depth + 1
+    if isinstance(found, Scalar):
+        return depth
+    return depth + found.rank if isinstance(found, Array) and found.rank is not None else None
 
 
 def argument_ranks(argument: Argument | None, type_of: TypeOf) -> set[int]:

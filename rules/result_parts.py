@@ -94,14 +94,17 @@ def read_call(node: cst.Call, context: FileContext) -> Part | None:
 
 
 def _has_plain_parts(op: BoundOp, context: FileContext) -> bool:
-    """Whether the target has operations for the parts of this result."""
-    if op.op.name != "topk":
-        return op.op.name in PARTS and not op.starred
-    if op.starred or _value(op.arguments.get("largest")) is not True:
-        return False
-    axis, array = _value(op.arguments.get("axis")), op.given("x")
+    """Whether the target has operations for the parts of this result; none of them takes an array without axes."""
+    array = op.given("x")
     type_ = context.type_of(array) if array is not None else None
-    if not isinstance(type_, Array) or type_.storage:
+    if op.starred or not isinstance(type_, Array) or type_.rank == 0:
+        return False
+    if op.op.name != "topk":
+        return op.op.name in PARTS
+    if _value(op.arguments.get("largest")) is not True:
+        return False
+    axis = _value(op.arguments.get("axis"))
+    if type_.storage:
         return False  # functions of jax.lax take no variables
     return axis == -1 or (type_.rank is not None and axis == type_.rank - 1)
 

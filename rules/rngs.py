@@ -41,6 +41,8 @@ from .evident_modules import is_evident_construction, is_evident_maker
 from .process_draws import calls_process_draws
 
 NAME = "rngs"
+#: Set in the state while a script's block is rewritten that has a stream of this name.
+SCRIPT = "script_stream"
 #: Bases of other libraries that leave construction to the others.
 WITHOUT_CONSTRUCTOR = frozenset(("abc.ABC", "typing.Generic", "typing.Protocol", "object"))
 #: Methods that Python itself calls.
@@ -247,7 +249,7 @@ def rngs_source(context: FileContext) -> cst.BaseExpression | None:
             found = _function_source(context, node, owner)
             if found is not None:
                 return found
-    return cst.Name(NAME) if module_seeds(context) else None
+    return cst.Name(NAME) if module_seeds(context) or context.state.get(SCRIPT) else None
 
 
 def module_seeds(context: FileContext) -> bool:
@@ -354,9 +356,7 @@ def module_rngs(context: FileContext) -> cst.BaseExpression:
     source = rngs_source(context)
     if source is not None:
         return source
-    if context.inference.__dict__.get("_seeds_globally") is None:
-        context.inference.__dict__["_seeds_globally"] = _seeds_globally(context)
-    if context.inference.__dict__["_seeds_globally"] or _is_repeated(context):
+    if seeds_anywhere(context) or _is_repeated(context):
         return context.expression("flax.nnx.Rngs(helpers.next_key())")
     return context.expression(f"flax.nnx.Rngs({_place_in_scope(context)})")
 
@@ -378,14 +378,15 @@ def _is_repeated(context: FileContext) -> bool:
     return False
 
 
-def _seeds_globally(context: FileContext) -> bool:
-    """Whether some function of the repository seeds the generator for others."""
-    functions = context.source.fact("seed_functions", default=())
-    for file in context.inference.files.values():
-        for value in file.types.values():
-            if isinstance(value, Reference) and value.path in functions:
-                return True
-    return False
+def seeds_anywhere(context: FileContext) -> bool:
+    """Whether some code of the repository seeds the generator, also for others."""
+    known: bool | None = context.inference.__dict__.get("_seeds_anywhere")
+    if known is None:
+        functions = context.source.fact("seed_functions", default=())
+        values = (value for file in context.inference.files.values() for value in file.types.values())
+        known = any(isinstance(value, Reference) and value.path in functions for value in values)
+        context.inference.__dict__["_seeds_anywhere"] = known
+    return known
 
 
 def supply(context: FileContext, op: BoundOp, parameter: SpellingParameter) -> cst.BaseExpression | None:
