@@ -235,7 +235,8 @@ class Inference:
         definition = self.repository.resolve(path)
         if definition is None:
             handed_on = self.framework.own_name(self.repository.canonical(path))
-            return self._class_attribute(path) if handed_on == path else self.reference_type(handed_on)
+            is_ours = handed_on != path and self.framework.owns(handed_on)
+            return self.reference_type(handed_on) if is_ours else self._class_attribute(path)
         if isinstance(definition.node, (cst.ClassDef, cst.FunctionDef)):
             return Reference(definition.path)
         name = definition.path.rpartition(".")[2]
