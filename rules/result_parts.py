@@ -68,7 +68,7 @@ def read_assignment(node: cst.SimpleStatementLine, context: FileContext) -> Part
 def _two_names(node: cst.Assign) -> list[cst.Name]:
     target = node.targets[0].target if len(node.targets) == 1 else None
     names = [element.value for element in getattr(target, "elements", ())]
-    return [name for name in names if isinstance(name, cst.Name)] if len(names) == 2 else []
+    return names if len(names) == 2 and all(isinstance(name, cst.Name) for name in names) else []
 
 
 def _is_read(name: cst.Name, function: cst.FunctionDef) -> bool:
