@@ -90,6 +90,8 @@ def named_variables(
     seen: set[int] = set()
     found = named_modules(module, prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, module)]
     for path, inner in found:
+        if hasattr(inner, "awaiting_first_call"):
+            raise RuntimeError(f"{path or 'the module'} has no weights yet: call the model once on an example before")
         for name, variable in own_variables(inner, is_buffer):
             if remove_duplicate:
                 if id(variable) in seen:
