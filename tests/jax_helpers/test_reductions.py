@@ -175,3 +175,15 @@ def test_similarity_and_distances():
 def test_kthvalue_refuses_a_k_outside():
     with pytest.raises(ValueError, match="k is 4"):
         reductions.kthvalue(jnp.ones(3), 4)
+
+
+@pytest.mark.parametrize("scale", [300, 1e-4])
+def test_norms_and_deviations_of_half_precision_neither_overflow_nor_vanish(scale):
+    x = (scale * floats(4, 8)).astype(np.float16)
+    for want, have in (
+        (lambda x: torch.norm(x, dim=-1), lambda x: reductions.norm(x, axis=-1)),
+        (lambda x: torch.linalg.vector_norm(x, 3), lambda x: reductions.norm(x, 3)),
+        (lambda x: x.std(-1), lambda x: reductions.std(x, -1)),
+        (lambda x: torch.nn.functional.cosine_similarity(x, x.flip(0)), lambda x: reductions.cosine_similarity(x, x[::-1])),
+    ):
+        same(want, have, x, rtol=2e-3, atol=1e-6, gradients=False)

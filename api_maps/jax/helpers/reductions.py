@@ -201,11 +201,17 @@ def var(x, axis=None, correction=1, keepdims: bool = False) -> jax.Array:
     return jnp.var(x, axis, ddof=correction, keepdims=keepdims)
 
 
+def widened(x: jax.Array) -> jax.Array:
+    """`x` in float32 if it is of half precision, where squares overflow: torch too adds up in float32."""
+    return x.astype(jnp.float32) if x.dtype in (jnp.float16, jnp.bfloat16) else x
+
+
 def std(x, axis=None, correction=1, keepdims: bool = False) -> jax.Array:
     """The standard deviation, unbiased by default; its gradient is 0 where it is 0 (that of `jnp.std` is NaN)."""
-    variance = var(x, axis, correction, keepdims)
+    x = jnp.asarray(x)
+    variance = var(widened(x), axis, correction, keepdims)
     zero = variance == 0
-    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, variance)))
+    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, variance))).astype(jnp.real(x).dtype)
 
 
 def var_mean(x, axis=None, correction=1, keepdims: bool = False) -> tuple[jax.Array, jax.Array]:
@@ -238,7 +244,10 @@ def norm(x, p="fro", axis=None, keepdims: bool = False, dtype=None) -> jax.Array
     `p` is a number, `inf`, `-inf`, or 'fro' (= 2); 'nuc' sums the singular values of matrices. The gradient at a
     zero vector is 0 (that of `jnp.linalg.norm` is NaN).
     """
-    x = jnp.asarray(x, dtype)
+    given = jnp.asarray(x, dtype)
+    x = widened(given)
+    if x.dtype != given.dtype:
+        return norm(x, p, axis, keepdims).astype(given.dtype)
     if x.ndim == 0:
         axis = None
     if isinstance(axis, list):
