@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import libcst as cst
 
@@ -38,13 +39,21 @@ _ARRAY_TYPING = {"Float": "float", "Int": "int", "Integer": "int", "Bool": "bool
                  "Shaped": None, "Num": None, "Inexact": None, "Real": None, "UInt": "int"}  # fmt: skip
 
 
-def annotation_type(
-    node: cst.BaseExpression, path_of: Callable[[str], str | None], known: Callable[[str], Type]
-) -> Type:
-    """The type that an annotation declares; UNKNOWN where it says nothing useful.
+@dataclass(frozen=True)
+class NamesOf:
+    """What names mean in annotations.
 
-    path_of: the dotted path of a global name; known: the type of an instance of the class at a path.
+    path: the dotted path of a global name. instance: the type of an instance of the class at a path.
+    is_own: whether the repository itself defines what is at a path.
     """
+
+    path: Callable[[str], str | None]
+    instance: Callable[[str], Type]
+    is_own: Callable[[str], bool]
+
+
+def annotation_type(node: cst.BaseExpression, names: NamesOf) -> Type:
+    """The type that an annotation declares; UNKNOWN where it says nothing useful."""
     if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
         try:
             node = cst.parse_expression(str(node.evaluated_value))
@@ -54,26 +63,30 @@ def annotation_type(
         return _PLAIN[node.value]
     if isinstance(node, (cst.Name, cst.Attribute)):
         text = dotted(node)
-        return _named(text, path_of, known) if text else UNKNOWN
+        return _named(text, names) if text else UNKNOWN
     if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.BitOr):
-        return _union([annotation_type(side, path_of, known) for side in (node.left, node.right)])
+        return _union([annotation_type(side, names) for side in (node.left, node.right)])
     if isinstance(node, cst.Subscript):
-        return _generic(node, path_of, known)
+        return _generic(node, names)
     return UNKNOWN
 
 
-def _named(text: str, path_of: Callable[[str], str | None], known: Callable[[str], Type]) -> Type:
+def _path(text: str, names: NamesOf) -> str | None:
     first, _, rest = text.partition(".")
-    base = path_of(first)
-    if base is None:
+    base = names.path(first)
+    return f"{base}.{rest}" if base is not None and rest else base
+
+
+def _named(text: str, names: NamesOf) -> Type:
+    path = _path(text, names)
+    if path is None:
         return UNKNOWN
-    path = f"{base}.{rest}" if rest else base
     last = path.rpartition(".")[2]
     if path.startswith(("typing.", "collections.abc.", "collections.")):
         if last in _SEQUENCES:
             return Sequence(UNKNOWN, _SEQUENCES[last])
         return Mapping(UNKNOWN) if last in _MAPPINGS else Callback(UNKNOWN) if last == "Callable" else UNKNOWN
-    return known(path)
+    return names.instance(path)
 
 
 def _union(types: list[Type]) -> Type:
@@ -87,14 +100,12 @@ def _union(types: list[Type]) -> Type:
     return result
 
 
-def _generic(
-    node: cst.Subscript, path_of: Callable[[str], str | None], known: Callable[[str], Type]
-) -> Type:
+def _generic(node: cst.Subscript, names: NamesOf) -> Type:
     name = (dotted(node.value) or "").rpartition(".")[2]
     arguments = [element.slice.value for element in node.slice if isinstance(element.slice, cst.Index)]
 
     def types() -> list[Type]:
-        return [annotation_type(argument, path_of, known) for argument in arguments]
+        return [annotation_type(argument, names) for argument in arguments]
 
     if not arguments:
         return UNKNOWN
@@ -119,14 +130,18 @@ def _generic(
     if name in ("Final", "ClassVar", "Annotated", "Required", "NotRequired"):
         return types()[0]
     if name in _ARRAY_TYPING and isinstance(types()[0], Array):
-        return Array(_ARRAY_TYPING[name], _axis_count(arguments[1:]))
+        return Array(_ARRAY_TYPING[name], _axis_count(arguments, names))
     return UNKNOWN
 
 
-def _axis_count(arguments: list[cst.BaseExpression]) -> int | None:
-    """How many axes jaxtyping's names stand for: `"b n"` two, `""` none, `"... n"` and `"*b n"` not known."""
-    text = literal(arguments[0]) if arguments else None
-    if not isinstance(text, str):
+def _axis_count(arguments: list[cst.BaseExpression], names: NamesOf) -> int | None:
+    """How many axes `Float[Array, "b n"]` has: two, with `""` none; `"... n"` and `"*b n"` do not say.
+
+    jaxtyping puts the axes of a name of the repository's own, such as `Image = Float[Array, "h w"]`, behind these.
+    """
+    text = literal(arguments[1]) if len(arguments) == 2 else None
+    path = _path(dotted(arguments[0]) or "", names)
+    if not isinstance(text, str) or path is None or names.is_own(path):
         return None
     axes = text.split()
     return None if any("..." in axis or "*" in axis for axis in axes) else len(axes)

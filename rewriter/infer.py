@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
-from .annotations import annotation_type
+from .annotations import NamesOf, annotation_type
 from .batches import batch_type, data_set_type
 from .evidence import ArrayEvidence, all_parameters
 from .framework_types import FrameworkTypes
@@ -180,7 +180,12 @@ class Inference:
 
     def annotated(self, scope: FileScope, node: cst.BaseExpression) -> Type:
         """The type of an annotation in a file."""
-        return annotation_type(node, lambda name: self.global_path(scope, name), self.instance_type)
+        names = NamesOf(
+            lambda name: self.global_path(scope, name),
+            self.instance_type,
+            lambda path: self.repository.resolve(path) is not None,
+        )
+        return annotation_type(node, names)
 
     def instance_type(self, path: str) -> Type:
         """The type of an object whose class is at `path`."""

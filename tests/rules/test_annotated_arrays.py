@@ -28,6 +28,16 @@ CASES = [
 ]  # fmt: skip
 
 
+def test_axes_of_a_name_for_an_annotation_count_too() -> None:
+    code = (
+        "import torch\nfrom jaxtyping import Float\n\nImage = Float[torch.Tensor, 'h w']\n\n"
+        "def f(x: Float[Image, ''], y: Float[Float[torch.Tensor, 'n'], ''], z: Float[torch.Tensor, '']):\n"
+        "    return x.sum(0), y.sum(0), z.sum(0)\n"
+    )
+    converted = ivy_convert.convert_source(code, "torch", "jax", "annotated.py").code
+    assert converted.rstrip().endswith("return x.sum(axis=0), y.sum(axis=0), z.sum(axis=())")
+
+
 def given(annotation: str) -> np.ndarray:
     """An array that the annotation is true of."""
     shape = {"''": (), "'n'": (3,), "'... n'": (2, 3), "'2 3'": (2, 3)}[annotation[annotation.index("'") : -1]]
