@@ -504,7 +504,9 @@ class Inference:
     def _parameter_type(self, scope: FileScope, parameter: cst.Param, default: Type, definition: Definition) -> Type:
         if parameter.annotation is not None:
             declared = self.annotated(scope, parameter.annotation.annotation)
-            if declared not in (UNKNOWN, NONE):
+            # `Callable` says less than the class or function that is the default.
+            vague = declared == Callback(UNKNOWN) and isinstance(default, (Reference, Partial))
+            if declared not in (UNKNOWN, NONE) and not vague:
                 return declared
         name = parameter.name.value
         if default not in (UNKNOWN, NONE):

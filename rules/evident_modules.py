@@ -183,6 +183,8 @@ class _Scope:
             for value in self.values.get(name, ()):
                 if isinstance(value, cst.Lambda):
                     self._follow(value.body)
+            if callee.origin is None and name and f"{name}()" not in self.values and name not in self.values:
+                self.evidence.calls.add(call)  # `norm_layer: Callable`: whatever the caller gives.
         elif isinstance(callee, Reference):
             self._note_maker(self.inference.repository.resolve(callee.path))
         elif isinstance(callee, Method) and isinstance(callee.receiver, Instance):

@@ -85,7 +85,10 @@ def read_registration(node: cst.SimpleStatementLine, context: FileContext) -> Re
     """`self.register_buffer("name", value)`, `register_parameter`, `add_module`, `register_module`."""
     if len(node.body) != 1 or not isinstance(node.body[0], cst.Expr):
         return None
-    return _registration(node.body[0].value, context)
+    value = node.body[0].value
+    if isinstance(value, cst.Tuple) and len(value.elements) == 1 and not value.lpar:
+        value = value.elements[0].value  # `self.add_module("norm", norm),`, with a comma left behind
+    return _registration(value, context)
 
 
 def read_lambda(node: cst.Lambda, context: FileContext) -> Registration | Refusal | None:
@@ -106,6 +109,8 @@ def _registration(call: cst.BaseExpression, context: FileContext) -> Registratio
     owner = context.type_of(call.func.value)
     if kind is None or not context.inference.is_module(owner):
         return None
+    if kind == "module" and len(call.args) == 1 and call.args[0].star == "*":
+        return Registration(call.func.value, cst.Name("_"), call.args[0].value, "modules")
     values: dict[str, cst.BaseExpression] = {}
     for index, argument in enumerate(call.args):
         key = (
@@ -127,6 +132,9 @@ def write_registration(construct: Registration, node: cst.SimpleStatementLine, c
     expression = node.body[0]
     assert isinstance(expression, cst.Expr)
     context.converted(expression.value, op=construct.kind, rule="parameters")
+    if construct.kind == "modules":
+        parts = {"owner": context.rewrite(construct.owner), "named": context.rewrite(construct.value)}
+        return node.with_changes(body=[cst.Expr(context.expression("setattr({owner}, *{named})", **parts))])
     value = _registered(construct, context)
     name = literal(construct.name)
     if isinstance(name, str) and name.isidentifier():

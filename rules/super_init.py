@@ -103,7 +103,14 @@ def _layer_constructor(construct: BaseConstructor, call: cst.Call, context: File
         return Refusal(written.reason, call, construct.base)
     prefix = () if is_super(call.func.value) else (call.args[0],)  # type: ignore[attr-defined]
     function = call.func if is_super(call.func.value) else context.rewrite(call.func)  # type: ignore[attr-defined]
-    return call.with_changes(func=function, args=[*prefix, *written.args])
+    return call.with_changes(func=function, args=[*prefix, *(_for_layers(one, context) for one in written.args)])
+
+
+def _for_layers(argument: cst.Arg, context: FileContext) -> cst.Arg:
+    """`**kwargs` without a device and an element type, which the layers of the source take and these do not."""
+    if argument.star != "**":
+        return argument
+    return argument.with_changes(value=context.expression("helpers.layer_options({value})", value=argument.value))
 
 
 RULES = (

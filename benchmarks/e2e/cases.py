@@ -26,7 +26,7 @@ def timm(name: str, prelude: str, model: str, kind: str = "CNN", **changes: Any)
 
 
 def segmentation(name: str, model: str, **changes: Any) -> Case:
-    """A segmentation model on a small ResNet, trained on a Dice loss."""
+    """A segmentation model on a small encoder, trained on a Dice loss."""
     prelude = "import segmentation_models_pytorch as smp"
     values: dict[str, Any] = {
         "inputs": {"x": floats(2, 3, 64, 64), "y": integers(2, 2, 1, 64, 64)},
@@ -169,9 +169,9 @@ TIMM = (
          forward=1e-4, backward=2e-3),
 )  # fmt: skip
 SEGMENTATION = (
-    segmentation("unet", 'smp.Unet("resnet18", encoder_weights=None, encoder_depth=3, decoder_channels=(16, 8, 8))',
+    segmentation("unet", 'smp.Unet("mobileone_s0", encoder_weights=None, encoder_depth=3, decoder_channels=(16, 8, 8))',
                  forward=1e-4, backward=5e-3),
-    segmentation("feature_pyramid", 'smp.FPN("resnet18", encoder_weights=None)', forward=1e-4, backward=5e-3,
+    segmentation("feature_pyramid", 'smp.FPN("mit_b0", encoder_weights=None)', forward=1e-4, backward=5e-3,
                  loss='smp.losses.FocalLoss("binary")(output, y.float())'),
 )  # fmt: skip
 METRIC = (

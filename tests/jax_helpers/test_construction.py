@@ -20,7 +20,7 @@ from ivy_convert.api_maps.jax.helpers import (
 )
 from ivy_convert.api_maps.jax.helpers.activation_layers import ReLU
 from ivy_convert.api_maps.jax.helpers.casts import to
-from ivy_convert.api_maps.jax.helpers.construction import build, in_dtype, reset_parameters
+from ivy_convert.api_maps.jax.helpers.construction import build, in_dtype, layer_options, reset_parameters
 from ivy_convert.api_maps.jax.helpers.process_stream import is_training, set_training
 from ivy_convert.api_maps.jax.helpers.shape import ntuple
 
@@ -113,3 +113,9 @@ def test_the_mode_of_a_module_is_its_own_or_that_of_its_parts() -> None:
     assert not is_training(normalised[1])
     set_training(normalised)
     assert is_training(normalised)
+
+
+def test_options_of_layers() -> None:
+    assert layer_options({"eps": 1e-3, "device": "cuda", "dtype": None}) == {"eps": 1e-3}
+    with pytest.raises(ValueError, match="in_dtype"):
+        layer_options({"dtype": jnp.bfloat16})

@@ -1,7 +1,7 @@
 """Building layers of a class that the caller chose."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -54,3 +54,13 @@ def reset_parameters(layer: nnx.Module, *, rngs: nnx.Rngs) -> None:
         if isinstance(variable, nnx.Variable) and not isinstance(variable, nnx.RngState):
             kept = getattr(layer, name)
             kept.set_value(variable[...].astype(kept.dtype))
+
+
+def layer_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments for a layer: without `device`, which layers do not choose, and without a `dtype` of None.
+
+    Raises ValueError for another dtype: the finished layer takes it, by `in_dtype`.
+    """
+    if options.get("dtype") is not None:
+        raise ValueError(f"a layer is made in float32; use in_dtype(layer, {options['dtype']}) on the finished one")
+    return {name: value for name, value in options.items() if name not in ("device", "dtype")}
