@@ -25,6 +25,7 @@ from .lattice import (
     Unknown,
 )
 from .lattice import Mapping as MappingType
+from .overloads import differ, what_decides
 from .signature import MISSING, Opaque, Passing
 from .tables import CONTEXT, DROP, REFUSE, Framework, HubOp, Spelling, SpellingParameter, Tables
 
@@ -118,24 +119,23 @@ def read_call(tables: Tables, framework: str, path: str, call: cst.Call, type_of
             reasons.append(mismatch.reason)
             continue
         (doubtful if sure is None else certain if sure else possible).append(bound)
-    return _choose(certain, possible or doubtful, reasons, call, path)
+    return _choose(certain, possible or doubtful, reasons, call, path, tables.frameworks[framework].array_class)
 
 
 def _choose(
-    certain: list[BoundOp], possible: list[BoundOp], reasons: list[str], call: cst.Call, path: str
+    certain: list[BoundOp], possible: list[BoundOp], reasons: list[str], call: cst.Call, path: str, array_class: str
 ) -> BoundOp | Refusal:
     chosen = certain or possible
     if not chosen:
         told = [reason for reason in reasons if reason]
         return Refusal(told[0] if told else f"{path} is not known to take these arguments", call, path)
-    if certain or len({bound.op.name for bound in possible}) == 1:
+    meanings = [
+        (bound.op, {name: argument.node for name, argument in bound.arguments.items() if isinstance(argument, Given)})
+        for bound in possible
+    ]
+    if certain or not differ(meanings):
         return chosen[0]
-    meanings = " or ".join(sorted({bound.op.name for bound in possible}))
-    return Refusal(
-        f"{path} means {meanings} here, depending on the type of an argument that is not known; annotate it",
-        call,
-        path,
-    )
+    return Refusal(what_decides(meanings, path, array_class), call, path)
 
 
 def read_property(tables: Tables, framework: str, path: str, node: cst.Attribute) -> BoundOp | None:
