@@ -9,7 +9,7 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import operand
 from ..rewriter.lattice import Array, Scalar, Sequence, Tuple, Unknown
-from ..rewriter.read import Refusal
+from ..rewriter.read import BoundOp, Refusal
 from ..rewriter.rule import Rule
 from .places import (
     Node,
@@ -37,6 +37,10 @@ OPERATORS: dict[type[cst.BaseAugOp], cst.BaseBinaryOp] = {
     cst.BitOrAssign: cst.BitOr(), cst.BitXorAssign: cst.BitXor(), cst.LeftShiftAssign: cst.LeftShift(),
     cst.RightShiftAssign: cst.RightShift(),
 }  # fmt: skip
+
+
+#: Hub operations that ask something of every element.
+_QUESTIONS = frozenset("isnan isinf isfinite isposinf isneginf logical_not".split())
 
 
 @dataclass(frozen=True)
@@ -200,9 +204,10 @@ def _masked(construct: Store, context: FileContext) -> Node | None:
     if new is None:
         return None
     arguments = {"mask": context.rewrite(mask), "value": new, "x": context.rewrite(place.node)}
-    exact = construct.operator is None and isinstance(context.type_of(value), Scalar)
-    if exact and _covers(mask, place, context) and _keeps_type(place, value, context):
-        return context.expression("jax.numpy.where({mask}, {value}, {x})", **arguments)  # type: ignore[no-any-return]
+    exact = isinstance(context.type_of(value), Scalar) or _is_negative_number(value)
+    if construct.operator is None and exact and _covers(mask, place, context):
+        cast = "" if _keeps_type(place, value, context) else ".astype({x}.dtype)"
+        return context.expression("jax.numpy.where({mask}, {value}, {x})" + cast, **arguments)  # type: ignore[no-any-return]
     return context.expression("helpers.store_where({x}, {mask}, {value})", **arguments)  # type: ignore[no-any-return]
 
 
@@ -224,16 +229,29 @@ def _same_index(first: cst.Subscript, second: cst.Subscript) -> bool:
 
 
 def _covers(mask: Node, place: Place, context: FileContext) -> bool:
-    """Whether the mask certainly has the array's shape: equal ranks, or it compares the array with a number."""
+    """Whether the mask certainly has the array's shape: equal ranks, or it was computed from the whole array.
+
+    Such a mask has at least the array's axes, and more than those no mask may have.
+    """
     of_mask, of_array = context.type_of(mask), context.type_of(place.node)
     if isinstance(of_mask, Array) and isinstance(of_array, Array) and of_mask.rank and of_mask.rank == of_array.rank:
         return True
-    if isinstance(mask, cst.Comparison) and len(mask.comparisons) == 1:
-        other = mask.comparisons[0].comparator
-        return mask.left.deep_equals(place.node) and (
-            isinstance(context.type_of(other), Scalar) or _is_negative_number(other)
-        )
-    return False
+    return _compares(mask, place.node, context)
+
+
+def _compares(mask: Node, array: Node, context: FileContext) -> bool:
+    """Whether an expression asks something of every element of an array."""
+    match mask:
+        case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(operator=operator, comparator=right)]):
+            elementwise = not isinstance(operator, (cst.Is, cst.IsNot, cst.In, cst.NotIn))
+            return elementwise and (left.deep_equals(array) or right.deep_equals(array))
+        case cst.BinaryOperation(left=left, operator=cst.BitAnd() | cst.BitOr() | cst.BitXor(), right=right):
+            return _compares(left, array, context) or _compares(right, array, context)
+        case cst.UnaryOperation(operator=cst.BitInvert(), expression=inner):
+            return _compares(inner, array, context)
+    bound = context.bound(mask)
+    given = bound.given("x") if isinstance(bound, BoundOp) and bound.op.name in _QUESTIONS else None
+    return given is not None and given.deep_equals(array)
 
 
 def _keeps_type(place: Place, value: Node, context: FileContext) -> bool:

@@ -63,7 +63,13 @@ CASES: dict[str, list[tuple[np.ndarray, ...]]] = {
     "def f(x: Tensor, y: Tensor):\n    return x.expand(y.shape), x.expand(*y.shape[:-1], -1), x.expand(2, *y.shape)": [(floats(1, 4), floats(3, 4)), (floats(4), floats(3, 4))],
     "def f(x: Tensor):\n    return x.sum().expand(3), torch.eye(2).expand(len(x), 2, 2) * 1": [(floats(3, 4),)],
     "def f(x: Tensor):\n    return x.unsqueeze(-1).expand(-1, -1, 5), (x + 1)[None].expand(3, -1, -1)": [(floats(3, 1),), (floats(2, 5),)],
+    # Bounds that are numbers.
+    "def f(x: Tensor, eps: float = 0.5):\n    return x.clamp(min=0), torch.clamp(x, -1, 0.5), x.clamp_max(1), x.clamp(min=eps)": [(x,) for x in (floats(3, 4), TIES, EMPTY, SCALAR, integers(3, 4))],
+    # Stores under a mask that was computed from the whole array.
+    "def f(x: Tensor):\n    y = x.clone()\n    y[y < 0] = -2\n    y[torch.isnan(y) | (y == 1)] = 0.5\n    return y": [(x,) for x in [*ANY, SCALAR]],
     # Distinct values.
+    "def f(x: Tensor):\n    return torch.unique(x), x.unique(sorted=False, return_inverse=True)": [(TIES,), (ODD,), (EMPTY,), (SCALAR,), (integers(3, 4),), (TIES > 0,)],
+    "def f(x: Tensor):\n    return torch.unique(x, return_counts=True), torch.unique(x, True, True, True)": [(TIES,), (ODD,)],
     "def f(x: Tensor):\n    return x.long().unique(), torch.unique((x > 0).long(), return_counts=True)": [(floats(3, 4),), (EMPTY,), (TIES,)],
     "def f(x: Tensor):\n    return torch.unique(x.long(), return_inverse=True)": [(TIES,), (steps(5),)],
 }  # fmt: skip
@@ -103,7 +109,8 @@ def test_plain(source: str) -> None:
 HELPED = {
     "def f(x: Tensor):\n    return x.abs()": "absolute",
     "def f(x: Tensor):\n    return x / x.abs().max()": "absolute",
-    "def f(x: Tensor):\n    y = x.clamp(0, 1)\n    return (y > 0) * y": "clamp",
+    "def f(x: Tensor):\n    y = (x + 1).clamp(0, 1)\n    return (y > 0) * y": "clamp",
+    "def f(x: Tensor):\n    return x.clamp(1, 0), x.clamp(min=float('nan'))": "clamp",
     "def f(x: Tensor):\n    y = x.abs()\n    y += 1\n    return y": "absolute",
     "def f(x: Tensor):\n    sizes = []\n    sizes.append(x.abs())\n    return sizes": "absolute",
     "def f(x: Tensor):\n    y = x * 1\n    y.clamp_(0, 1)\n    return y * 2": "clamp",
@@ -111,7 +118,7 @@ HELPED = {
     "def f(x: Tensor):\n    return x.max(1)[0]": "max_with_indices",
     "def f(x: Tensor):\n    return torch.sort(x, descending=True)[0]": "sort",
     "def f(x: Tensor):\n    return x.topk(2, dim=0)[1]": "topk",
-    "def f(x: Tensor):\n    return torch.unique(x)": "unique",
+    "def f(x: Tensor):\n    return torch.unique(x, dim=0)": "unique",
     "def f(x: Tensor, n: int = -1):\n    return x.expand(n, -1)": "expand",
     "def f(x: Tensor):\n    return x.sum(1, keepdim=True).sqrt().expand(3, -1)": "expand",
     "def f(x: Tensor):\n    return x[:, :1].unsqueeze(-1).expand(-1, 5, 5)": "expand",
