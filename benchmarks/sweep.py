@@ -49,15 +49,15 @@ PACKAGES = {
 }
 #: Small packages that others build on, for `benchmarks.e2e` alone.
 BESIDE = {
-    "axial-attention": "0.6.1", "axial-positional-embedding": "0.3.12", "byol-pytorch": "0.9.1", "coca-pytorch": "0.1.0",
+    "axial-attention": "0.6.1", "axial-positional-embedding": "0.3.12", "byol-pytorch": "0.9.1", 
     "colt5-attention": "0.11.2", "conformer": "0.3.2", "efficientnet-pytorch": "0.3.0", "egnn-pytorch": "0.2.8",
     "ema-pytorch": "0.8.3", "g-mlp-pytorch": "0.1.5", "gateloop-transformer": "0.2.5", "hyper-connections": "0.4.11",
     "itransformer": "0.8.1", "linear-attention-transformer": "0.19.1", "lion-pytorch": "0.2.5",
     "local-attention": "1.11.2", "mambapy": "1.2.0", "mingru-pytorch": "0.2.1", "mixture-of-experts": "0.2.3",
-    "mlp-mixer-pytorch": "0.3.1", "nfnets-pytorch": "0.1.3", "perceiver-pytorch": "0.11.0",
+    "mlp-mixer-pytorch": "0.3.1", "perceiver-pytorch": "0.11.0",
     "performer-pytorch": "1.1.4", "product-key-memory": "0.3.0", "pytorch-msssim": "1.0.0", "pytorch-tabnet": "4.1.0",
-    "pytorch-tcn": "1.2.3", "reformer-pytorch": "1.4.4", "rotary-embedding-torch": "0.9.1", "siren-pytorch": "0.1.7",
-    "soft-moe-pytorch": "0.1.9", "tab-transformer-pytorch": "0.6.1", "torch-einops-utils": "0.2.0",
+    "pytorch-tcn": "1.2.3", "rotary-embedding-torch": "0.9.1", "siren-pytorch": "0.1.7",
+    "soft-moe-pytorch": "0.1.9", "torch-einops-utils": "0.2.0",
 }  # fmt: skip
 PAGE = Path(__file__).parent.parent / "docs" / "sweep.md"
 #: A class of reasons is listed from this many packages on.

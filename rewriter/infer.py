@@ -617,7 +617,9 @@ class Inference:
             case Method(receiver=receiver, name=name):
                 return self._call_method(receiver, name, call, evaluator)
             case Partial(function=function):
-                result = self.call(function, call, evaluator)
+                # Which parameters the arguments of this call go to depends on those given beforehand.
+                open_call = call.with_changes(args=[cst.Arg(cst.Name("arguments"), star="*")])
+                result = self.call(function, open_call, evaluator)
                 return self.framework.function_result(function) if result == UNKNOWN else result
             case Callback(result=LikeArgument()):
                 return without_rank(evaluator.types.get(call.args[0].value, UNKNOWN) if call.args else UNKNOWN)
@@ -638,6 +640,7 @@ class Inference:
         if owner is not None:
             return self._call_definition(owner, call, evaluator)
         if path in ("functools.partial",) and arguments:
+            self._note_given_beforehand(arguments[0], call.with_changes(args=call.args[1:]), evaluator)
             return Partial(arguments[0])
         if path in self.framework.function_callers and arguments:
             return self.call(arguments[0], call.with_changes(args=call.args[1:]), evaluator)
@@ -750,6 +753,12 @@ class Inference:
     def local_parameter(self, function: cst.FunctionDef | cst.Lambda, name: str, file: str) -> Type:
         """What all calls of a function inside a function, or of a lambda with a name, pass for a parameter."""
         return without_storage(self.local_calls.parameter(function, name, file, self.nodes))
+
+    def _note_given_beforehand(self, function: Type, call: cst.Call, evaluator: ExpressionEvaluator) -> None:
+        """`partial(Block, width)`: what the function or class of the repository will be called with."""
+        definition = self.repository.resolve(function.path) if isinstance(function, Reference) else None
+        if definition is not None:
+            self._call_definition(definition, call, evaluator)
 
     def _note_registration(self, owner: Instance, call: cst.Call, evaluator: ExpressionEvaluator) -> None:
         """`owner.register("name", array)` gives the owner an attribute."""

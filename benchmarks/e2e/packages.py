@@ -36,9 +36,9 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "perceiver-pytorch": ("perceiver_pytorch",), "performer-pytorch": ("performer_pytorch",),
         "product-key-memory": ("product_key_memory",), "pytorch-msssim": ("pytorch_msssim",),
         "pytorch-tabnet": ("pytorch_tabnet",), "pytorch-tcn": ("pytorch_tcn",),
-        "reformer-pytorch": ("reformer_pytorch",), "rotary-embedding-torch": ("rotary_embedding_torch",),
+        "rotary-embedding-torch": ("rotary_embedding_torch",),
         "siren-pytorch": ("siren_pytorch",), "soft-moe-pytorch": ("soft_moe_pytorch",),
-        "tab-transformer-pytorch": ("tab_transformer_pytorch",), "torch-einops-utils": ("torch_einops_utils",),
+        "torch-einops-utils": ("torch_einops_utils",),
     },
 }  # fmt: skip
 #: What the packages import besides, none of it array code that would have to be converted.

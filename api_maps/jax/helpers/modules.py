@@ -159,12 +159,12 @@ def state_variables(module: nnx.Module, prefix: str = "") -> Iterator[tuple[str,
             yield from state_variables(value, f"{prefix}{name}.")
 
 
-def state_dict(module: nnx.Module, prefix: str = "") -> dict[str, np.ndarray]:
-    """All parameters and persistent buffers as numpy arrays by dotted name.
+def state_dict(module: nnx.Module, prefix: str = "") -> dict[str, jax.Array]:
+    """All parameters and persistent buffers as they are now, by dotted name.
 
     A buffer made with `nnx.Variable(value, persistent=False)` is left out.
     """
-    return {name: np.asarray(variable.get_value()) for name, variable in state_variables(module, prefix)}
+    return {name: jnp.asarray(variable.get_value()) for name, variable in state_variables(module, prefix)}
 
 
 class IncompatibleKeys(NamedTuple):
