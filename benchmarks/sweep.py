@@ -49,7 +49,7 @@ PACKAGES = {
 }
 #: Small packages that others build on, for `benchmarks.e2e` alone.
 BESIDE = {
-    "axial-attention": "0.6.1", "axial-positional-embedding": "0.3.12", "byol-pytorch": "0.9.1", 
+    "axial-attention": "0.6.1", "axial-positional-embedding": "0.3.12", "byol-pytorch": "0.9.1",
     "colt5-attention": "0.11.2", "conformer": "0.3.2", "efficientnet-pytorch": "0.3.0", "egnn-pytorch": "0.2.8",
     "ema-pytorch": "0.8.3", "g-mlp-pytorch": "0.1.5", "gateloop-transformer": "0.2.5", "hyper-connections": "0.4.11",
     "itransformer": "0.8.1", "linear-attention-transformer": "0.19.1", "lion-pytorch": "0.2.5",
