@@ -45,8 +45,8 @@ def _evidence(inference: Inference) -> _Evidence:
     if known is None:
         known = inference.__dict__["_evident_modules_built"] = _Evidence()
         for file in inference.files:
-            for body, owner in _scopes(inference, file):
-                _Scope(inference, file, body, known).search(_called_attributes(inference, file, owner))
+            for body, called in _scopes(inference, file):
+                _Scope(inference, file, body, known).search(called)
         done: set[str] = set()
         while done != known.makers:  # a maker may call another
             path = min(known.makers - done)
@@ -57,18 +57,21 @@ def _evidence(inference: Inference) -> _Evidence:
     return known
 
 
-def _scopes(inference: Inference, file: str) -> Iterator[tuple[cst.CSTNode, cst.ClassDef | None]]:
-    """The functions of a file, with the class of each that is a method, and its top level."""
+def _scopes(inference: Inference, file: str) -> Iterator[tuple[cst.CSTNode, frozenset[str]]]:
+    """The functions of a file, each with the attributes that its class calls, and the file's top level."""
     nodes = inference.nodes(file)
-    owners = {statement: node for node in nodes.of(cst.ClassDef) for statement in node.body.body}
+    called: dict[cst.CSTNode, frozenset[str]] = {}
+    for owner in nodes.of(cst.ClassDef):
+        attributes = _called_attributes(inference, file, owner)
+        called.update(dict.fromkeys(owner.body.body, attributes))
     for function in nodes.of(cst.FunctionDef):
-        yield function.body, owners.get(function)
-    yield inference.modules[file], None
+        yield function.body, called.get(function, frozenset())
+    yield inference.modules[file], frozenset()
 
 
-def _called_attributes(inference: Inference, file: str, owner: cst.ClassDef | None) -> frozenset[str]:
+def _called_attributes(inference: Inference, file: str, owner: cst.ClassDef) -> frozenset[str]:
     """The attributes of a module class that its methods call as they call modules."""
-    if owner is None or not inference.is_module_class(f"{inference.repository.scopes[file].module}.{owner.name.value}"):
+    if not inference.is_module_class(f"{inference.repository.scopes[file].module}.{owner.name.value}"):
         return frozenset()
     return frozenset(
         node.func.attr.value for node in walk(owner.body)
