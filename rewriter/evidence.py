@@ -89,6 +89,9 @@ class ArrayEvidence:
                     note(node.value, True)
                 elif attribute in OTHER_ATTRIBUTES:
                     note(node.value, False)
+            elif type(node) is cst.AssignTarget and type(node.target) is cst.Attribute:
+                if node.target.attr.value in _ARRAY_FACTS:  # `config.dtype = dtype`
+                    note(node.target.value, False)
             elif type(node) is cst.Call:
                 note(node.func, False)  # arrays are not called
                 if isinstance(node.func, cst.Attribute) and self._is_array_call(node, node.func.attr.value, shared):

@@ -24,6 +24,14 @@ class NewParameter:
 
 
 @dataclass(frozen=True)
+class NewBuffer:
+    """An array that a module keeps but does not train; `persistent` where state dictionaries may leave it out."""
+
+    value: cst.BaseExpression
+    persistent: cst.BaseExpression | None
+
+
+@dataclass(frozen=True)
 class Registration:
     """A named array or module given to its owner by a call. kind: `parameter`, `buffer` or `module`.
 
@@ -79,6 +87,33 @@ def write_parameter(construct: NewParameter, node: cst.Call, context: FileContex
             "flax.nnx.Param({value})" if construct.trainable else "helpers.FrozenParam({value})", value=value
         )
     return made.with_changes(whitespace_before_args=node.whitespace_before_args) if len(node.args) == 1 else made
+
+
+def read_buffer(node: cst.Call, context: FileContext) -> NewBuffer | Refusal | None:
+    """`nn.Buffer(data, persistent=False)`."""
+    path = context.direct_path(node.func)
+    if path is None or path not in context.source.fact("objects", "buffer", default=()):
+        return None
+    values: dict[str, cst.BaseExpression] = {}
+    for index, argument in enumerate(node.args):
+        name = argument.keyword.value if argument.keyword is not None else "data" if index == 0 else "*"
+        if argument.star or name not in ("data", "persistent"):
+            return Refusal("nn.Buffer with arguments that cannot be read", node, path)
+        values[name] = argument.value
+    if "data" not in values:
+        return Refusal("nn.Buffer without an array", node, path)
+    persistent = values.get("persistent")
+    return NewBuffer(values["data"], None if persistent is None or literal(persistent) is True else persistent)
+
+
+def write_buffer(construct: NewBuffer, node: cst.Call, context: FileContext) -> Any:
+    """`nnx.Variable(value)`; one that state dictionaries do not hold says so."""
+    context.converted(node, op="buffer", api="torch.nn.Buffer", rule="parameters")
+    value = context.rewrite(construct.value)
+    if construct.persistent is None:
+        return context.expression("flax.nnx.Variable({value})", value=value)
+    persistent = context.rewrite(construct.persistent)
+    return context.expression("flax.nnx.Variable({value}, persistent={p})", value=value, p=persistent)
 
 
 def read_registration(node: cst.SimpleStatementLine, context: FileContext) -> Registration | Refusal | None:
@@ -269,6 +304,7 @@ def _has_modules(context: FileContext, value: Type) -> bool:
 
 
 RULES = (
+    Rule("buffer", (cst.Call,), {"torch": read_buffer}, {"jax": write_buffer}, order=40),
     Rule("parameter", (cst.Call,), {"torch": read_parameter}, {"jax": write_parameter}, order=30),
     Rule(
         "registration", (cst.SimpleStatementLine,), {"torch": read_registration}, {"jax": write_registration}, order=30
