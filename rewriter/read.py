@@ -343,10 +343,22 @@ def literal(node: cst.BaseExpression) -> Any:
 _SEQUENCES = (Tuple, Sequence, Shape)
 
 
+#: Kinds of arguments that are never arrays with axes.
+_NUMBERS = frozenset(("int", "float", "bool", "str", "dtype", "device", "key"))
+
+
+def _is_block(node: cst.BaseExpression) -> bool:
+    """Whether an expression such as `boxes[:, 2:]` can only be an array: it has several indices, slices among them."""
+    indices = node.slice if isinstance(node, cst.Subscript) else ()
+    return len(indices) > 1 and any(isinstance(index.slice, cst.Slice) for index in indices)
+
+
 def _accepts(kind: str, value: Type, default: Any = MISSING, node: cst.BaseExpression | None = None) -> bool | None:
     """Whether a value of this type can be an argument of this kind; None if that is not known."""
     if isinstance(value, NoneType):
         return default is None or kind in ("any", "axes", "device", "key")
+    if kind in _NUMBERS and node is not None and _is_block(node):
+        return False
     if isinstance(value, (Unknown, Method)) or (isinstance(value, (Foreign, MappingType)) and kind != "array"):
         return True if kind == "any" else None
     match kind:
