@@ -48,9 +48,11 @@ def batch_norm(
     """Normalise x [N, C, ...] per channel by the batch's moments (training) or the running ones.
 
     In training the running moments, [C] or None, move in place by `momentum`; the running variance follows the
-    unbiased variance, as in torch. Raises ValueError for one value per channel in training.
+    unbiased variance, as in torch. Raises ValueError for one value per channel in training, and without channels.
     """
     x = np.asarray(x)
+    if x.ndim < 2:
+        raise ValueError(f"expected axes [N, C, ...], got shape {x.shape}")
     values = accumulation_type(x)
     if training:
         count = x.size // x.shape[1] if x.size else 0
