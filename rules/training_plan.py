@@ -52,8 +52,23 @@ class Prefix:
 
 
 @dataclass(frozen=True)
+class GradientLoop:
+    """A loop over the parameters of `model` that uses gradients.
+
+    parameter: the name of each in the loop; name: what holds its gradient; clearing: statements that clear it, which go
+    away; changes: the one statement that gives it another value, if that is all the loop does.
+    """
+
+    model: str
+    parameter: str
+    name: str
+    clearing: tuple[cst.CSTNode, ...]
+    changes: tuple[cst.CSTNode, ...]
+
+
+@dataclass(frozen=True)
 class Change:
-    """What becomes of one line: `drop`, `reset`, `gather`, `update`, `clip`, `evaluate` or, with no call, `hand_on`.
+    """What becomes of one line: `drop`, `reset`, `gather`, `update`, `clip`, `evaluate` or, with no call, `hand_on`, `each`.
 
     several: whether a closure is evaluated more than once.
     """
@@ -65,12 +80,14 @@ class Change:
     gradient: Gradient | None = None
     guarded: bool = False
     several: bool = False
+    loop: GradientLoop | None = None
 
 
 @dataclass
 class TrainingPlan:
     """All that changes in one function. If `problem` is set, nothing does, and the calls are left with this reason.
 
+    held: the names that hold gradients, by the `p.grad` that they stand for; removed: statements in loops that go away.
     adds_to_entry: a closure's gradients are added to those before its call; clean_steps: steps with closures that meet
     no gradients; several: a closure is evaluated more than once in a step, here or where this one is used.
     """
@@ -85,6 +102,8 @@ class TrainingPlan:
     starts: dict[cst.CSTNode, list[str]] = field(default_factory=dict)
     blocks: set[cst.CSTNode] = field(default_factory=set)
     reviews: dict[str, str] = field(default_factory=dict)
+    held: dict[cst.CSTNode, str] = field(default_factory=dict)
+    removed: set[cst.CSTNode] = field(default_factory=set)
     adds_to_entry: bool = False
     several: bool = False
     clean_steps: set[cst.Call] = field(default_factory=set)
@@ -92,7 +111,7 @@ class TrainingPlan:
     def refuse(self, problem: str) -> None:
         """Change nothing, for this reason."""
         self.problem = problem
-        for part in (self.regions, self.prefixes, self.changes, self.blocks):
+        for part in (self.regions, self.prefixes, self.changes, self.blocks, self.held, self.removed):
             part.clear()
 
 

@@ -11,9 +11,9 @@ from ..rewriter.context import FileContext
 from .custom_optimizers import OWN_OPTIMIZER
 from .name_flow import Place, all_params, effects_of
 from .optimizer_models import Scope, own_nodes
-from .training_closure_plans import ClosurePlanning
 from .training_closures import Closures, always_true
 from .training_events import EventReader, Found, Lines
+from .training_gradient_loops import GradientLoopPlanning
 from .training_plan import EVENT_NAMES, Change, Gradient, Prefix, TrainingPlan, free_name, loss_of
 from .training_regions import Region, RegionProblem, arrange, carries_gradient, find_region, tainted_names
 
@@ -50,7 +50,7 @@ def linked_plans(context: FileContext, scope: Scope) -> dict[cst.FunctionDef | N
     return plans
 
 
-class _Planner(ClosurePlanning):
+class _Planner(GradientLoopPlanning):
     """Fills the plan of one function."""
 
     def run(self) -> None:
@@ -63,14 +63,15 @@ class _Planner(ClosurePlanning):
         self._resolve_closures()
         if not backwards and not (self.closure_units and not steps):
             raise RegionProblem("the gradients that this uses are computed in another function; call backward() here")
+        self._resolve_units(backwards)
+        self._resolve_loops(bool(steps))
         if not steps and any(self._steps_own_optimizer(node) for node in own_nodes(self.reader.body)):
             raise RegionProblem(f"the optimizer is the repository's own; {OWN_OPTIMIZER}")
-        if backwards and not steps and not self.uses:
+        if backwards and not steps and not self.uses and not self.loops:
             raise RegionProblem(
                 "no optimizer steps in this function; the gradients of this loss are used in another function or read "
                 "from .grad, write them as values of nnx.grad"
             )
-        self._resolve_units(backwards)
         events = self._events()
         self._follow(events)
         self._name_variables()
@@ -79,6 +80,7 @@ class _Planner(ClosurePlanning):
         self._zeros()
         self._steps_and_clips()
         self._closure_lines()
+        self._loop_lines()
         touched = {*self.plan.changes, *self.plan.regions, *self.plan.prefixes, *self.plan.inside, *self.plan.starts}
         self.plan.blocks = self.plan.lines.blocks_with(touched)
 
@@ -198,6 +200,7 @@ class _Planner(ClosurePlanning):
             for places in (
                 *(step.places for step in self.found if step.kind == "step" and step.subject in live),
                 *(places for places, _ in self.returns),
+                *(loop.places for loop, key in self.loops if key in live),
             )
         )  # fmt: skip
         units = {unit for group in groups for unit in group}

@@ -24,6 +24,7 @@ from .rngs import NAME as RNGS
 from .training_closures import Closures
 from .training_comments import about_clearing, behind_definition, with_comments
 from .training_events import Found
+from .training_gradient_loops_writing import written_loop
 from .training_plan import Change, Gradient, Prefix, TrainingPlan, free_name
 from .training_reading import linked_plans
 
@@ -82,6 +83,31 @@ def read_closure_call(node: cst.Call, context: FileContext) -> ClosureCall | Non
 def write_closure_call(construct: ClosureCall, node: cst.Call, context: FileContext) -> Any:
     """`closure()[0].item()`: the loss alone."""
     return context.expression("{call}[0]", call=context.rewrite_children(construct.call))
+
+
+def read_held(node: cst.Attribute, context: FileContext) -> str | None:
+    """`p.grad` in a loop over parameters."""
+    if node.attr.value != "grad":
+        return None
+    plan = training_plan(context, context.stack)
+    return plan.held.get(node) if plan is not None else None
+
+
+def write_held(construct: str, node: cst.Attribute, context: FileContext) -> Any:
+    """The name that holds the gradient."""
+    context.converted(node, op="training_step", api="Tensor.grad", rule="training_step")
+    return cst.Name(construct)
+
+
+def read_removed(node: cst.SimpleStatementLine, context: FileContext) -> TrainingPlan | None:
+    """`p.grad.zero_()` in such a loop."""
+    plan = training_plan(context, context.stack)
+    return plan if plan is not None and len(node.body) == 1 and node.body[0] in plan.removed else None
+
+
+def write_removed(construct: TrainingPlan, node: cst.SimpleStatementLine, context: FileContext) -> Any:
+    """Nothing: gradients are new values in each step."""
+    return cst.RemovalSentinel.REMOVE
 
 
 def training_plan(context: FileContext, stack: Sequence[cst.CSTNode]) -> TrainingPlan | None:
@@ -160,8 +186,8 @@ class BlockWriter:
             self._report(change.found)
         statements = getattr(self, f"_{change.kind}")(change, line)
         if statements:
-            trailing = line.trailing_whitespace
-            if isinstance(statements[-1], cst.SimpleStatementLine):
+            if isinstance(statements[-1], cst.SimpleStatementLine) and isinstance(line, cst.SimpleStatementLine):
+                trailing = line.trailing_whitespace
                 statements[-1] = statements[-1].with_changes(trailing_whitespace=trailing)
             self._emit(statements, line.leading_lines)
         else:
@@ -400,6 +426,11 @@ class BlockWriter:
         value = self.context.rewrite(line.body[0].value)
         return [line.with_changes(body=[cst.Return(_pair(value, cst.Name(change.variables[0])))], leading_lines=[])]
 
+    def _each(self, change: Change, line: Any) -> list[Any]:
+        """A loop over parameters that uses their gradients."""
+        assert change.loop is not None
+        return written_loop(change.loop, change.variables[0], line, self.context)
+
     def _update(self, change: Change, line: Any) -> list[Any]:
         assert change.found is not None
         call = change.found.call
@@ -467,6 +498,8 @@ def _without_semicolon(line: Any) -> Any:
 BLOCKS = (cst.IndentedBlock, cst.SimpleStatementSuite, cst.Module)
 RULES = (
     Rule("training_step", BLOCKS, {"torch": read_block}, {"jax": write_block}, order=20),
+    Rule("held_gradient", (cst.Attribute,), {"torch": read_held}, {"jax": write_held}, order=2),
+    Rule("cleared_gradient", (cst.SimpleStatementLine,), {"torch": read_removed}, {"jax": write_removed}, order=2),
     Rule("closure_call", (cst.Call,), {"torch": read_closure_call}, {"jax": write_closure_call}, order=4),
     Rule("training_call", (cst.Call,), {"torch": read_call}, {"jax": lambda *_: None}, order=5),
 )

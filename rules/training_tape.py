@@ -108,6 +108,8 @@ def write_block(construct: TrainingStep, node: Any, context: FileContext) -> Any
     if construct.plan.prefixes:
         call = construct.plan.calls[0][0]
         return Refusal("a forward pass shared by two steps; run the model once under each tape", call)
+    if any(change.loop is not None for change in construct.plan.changes.values()):
+        return Refusal("a loop over parameters and their gradients", construct.plan.calls[0][0])
     if construct.plan.several:
         reason = "an optimizer that evaluates its closure several times in a step"
         return Refusal(reason, construct.plan.calls[0][0])

@@ -67,6 +67,14 @@ def test_names_and_order_are_those_of_torch():
         modules.get_submodule(net, "blocks.missing")
 
 
+def test_order_stays_after_a_transformation():
+    net = Net()
+    before = [name for name, _ in modules.named_parameters(net)]
+    nnx.grad(lambda net: sum(jnp.sum(p[...]) for p in modules.parameters(net)))(net)
+    assert [name for name, _ in modules.named_parameters(net)] == before
+    assert [name for name, _ in modules.named_parameters(nnx.clone(net))] == before
+
+
 def test_apply_goes_children_first():
     seen, expected = [], []
     net = Net()

@@ -35,7 +35,11 @@ def requires_grad(variable: nnx.Variable) -> bool:
 
 def members(module: nnx.Module) -> Iterator[tuple[str, Any]]:
     """The Variables and modules among the attributes of `module`, in the order in which they were set."""
-    for name, value in vars(module).items():
+    attributes = vars(module)
+    # NNX's transformations set the attributes anew, sorted by name; it is this mapping that keeps their order.
+    names = dict.fromkeys((*getattr(module, "_pytree__nodes", ()), *attributes))
+    for name in names:
+        value = attributes.get(name)
         if isinstance(value, (nnx.Variable, nnx.Module)) and not name.startswith("_pytree__"):
             yield name, value
 
