@@ -65,6 +65,9 @@ CASES: dict[str, list[tuple[np.ndarray, ...]]] = {
     "def f(x: Tensor):\n    return x.unsqueeze(-1).expand(-1, -1, 5), (x + 1)[None].expand(3, -1, -1)": [(floats(3, 1),), (floats(2, 5),)],
     # Bounds that are numbers.
     "def f(x: Tensor, eps: float = 0.5):\n    return x.clamp(min=0), torch.clamp(x, -1, 0.5), x.clamp_max(1), x.clamp(min=eps)": [(x,) for x in (floats(3, 4), TIES, EMPTY, SCALAR, integers(3, 4))],
+    # Padding and cropping by amounts that are not numbers in the text.
+    "def f(x: Tensor):\n    n, m = x.shape[0], x > 0\n    return F.pad(x, (n - 2, 2 - n)), F.pad(x, (1, n, 0, n), value=-0.5), F.pad(m, (n, -1), value=True)": [(x,) for x in ANY],
+    "def f(x: Tensor):\n    n = len(x)\n    return F.pad(x, (n - n % 2, n % 2), value=float('-inf')), F.pad(x, (n // 2, n // 3), mode='replicate'), F.pad(x, (n // 2, 1), mode='reflect'), F.pad(x, (1, n), mode='circular')": [(floats(3, 4),)],
     # Stores under a mask that was computed from the whole array.
     "def f(x: Tensor):\n    y = x.clone()\n    y[y < 0] = -2\n    y[torch.isnan(y) | (y == 1)] = 0.5\n    return y": [(x,) for x in [*ANY, SCALAR]],
     # Distinct values.
