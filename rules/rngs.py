@@ -186,7 +186,11 @@ def class_takes_rngs(inference: Inference, path: str) -> bool:
         if definition is None and owner not in WITHOUT_CONSTRUCTOR:
             return owner in inference.framework.plain_module_bases
         constructor = inference.method(owner, "__init__")
-        if constructor is not None and constructor[0] == owner:
+        if constructor is None or constructor[0] != owner:
+            continue
+        node = constructor[1].node
+        # A plain class among the bases that takes any keywords hands them on to the module class behind it.
+        if inference.is_module_class(owner) or not (isinstance(node, cst.FunctionDef) and node.params.star_kwarg):
             return inference.is_module_class(owner)
     return False
 
