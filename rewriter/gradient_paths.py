@@ -6,6 +6,8 @@ arrays), and what becomes of it may have none to give (comparisons, indices, tes
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import libcst as cst
 
 from .context import FileContext
@@ -67,7 +69,7 @@ def is_constant(node: cst.BaseExpression, context: FileContext, steps: int = _MO
     match node:
         case cst.Name(value=name):
             found = bindings(name, context)
-            if not isinstance(found, tuple) or _is_asked_for_gradients(name, context):
+            if not isinstance(found, tuple) or _is_asked_for_gradients(name, context) or _is_changed(name, context):
                 return False
             return all(one.value is not None and is_constant(one.value, context, steps - 1) for one in found)
         case cst.BinaryOperation(left=left, right=right):
@@ -92,6 +94,50 @@ def _is_asked_for_gradients(name: str, context: FileContext) -> bool:
         and node.value.value == name
         for node in walk(function)
     )
+
+
+def _is_changed(name: str, context: FileContext) -> bool:
+    """Whether the function may change what a name holds in place, also through another name for a part of it."""
+    changed = _changed_names(context)
+    if name in changed:
+        return True
+    for other in changed:
+        found = bindings(other, context)
+        if isinstance(found, tuple) and any(one.value is not None and context.mentions(one.value, name) for one in found):
+            return True
+    return False
+
+
+def _changed_names(context: FileContext) -> frozenset[str]:
+    """The names through which the function being rewritten changes arrays in place."""
+    function = context.enclosing(cst.FunctionDef)
+    known: dict[cst.CSTNode, frozenset[str]] = context.state.setdefault("changed_names", {})
+    if function not in known:
+        known[function] = frozenset(name for node in walk(function) for name in _changes(node))
+    return known[function]
+
+
+def _changes(node: cst.CSTNode) -> Iterator[str]:
+    """The names whose arrays one node changes in place: stores, `x += y`, `x.add_(y)`, `out=x`, `relu_(x)`."""
+    changed: list[cst.BaseExpression] = []
+    match node:
+        case cst.AssignTarget(target=target):
+            targets = [element.value for element in target.elements] if isinstance(target, cst.Tuple) else [target]
+            changed = [one for one in targets if not isinstance(one, cst.Name)]
+        case cst.AugAssign(target=target):
+            changed = [target]
+        case cst.Expr(value=cst.Call(args=arguments)):  # called for what it does to something
+            changed = [one.value for one in arguments]
+        case cst.Call(func=function, args=arguments):
+            changed = [one.value for one in arguments if one.keyword is not None and one.keyword.value == "out"]
+            name = function.attr.value if isinstance(function, cst.Attribute) else getattr(function, "value", "")
+            if isinstance(name, str) and name.endswith("_"):
+                changed += [function.value] if isinstance(function, cst.Attribute) else []
+                changed += [one.value for one in arguments[:1]]
+    for expression in changed:
+        for part in walk(expression):
+            if isinstance(part, cst.Name):
+                yield part.value
 
 
 def _asks_for_gradients(op: BoundOp, context: FileContext) -> bool:
