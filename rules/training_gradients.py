@@ -40,9 +40,11 @@ class GradientUse(ModelUse):
     def _check_arguments(self, found: Found) -> None:
         for argument in found.call.args:
             name = argument.keyword.value if argument.keyword is not None else ""
-            if name == "retain_graph" or (name == "create_graph" and literal(argument.value) is False):
+            if name in ("retain_graph", "gradient", "") or (name == "create_graph" and literal(argument.value) is False):
                 continue
-            raise RegionProblem(f"backward() with the argument {name or 'gradient'} is not expressed; use jax.vjp")
+            raise RegionProblem(f"backward() with the argument {name} is not expressed; use jax.vjp")
+        if len([argument for argument in found.call.args if argument.keyword is None]) > 1:
+            raise RegionProblem("backward() with several arguments by position; name them")
 
     def _zeroed(self, found: Found) -> tuple[str, ...]:
         if found.subject in self.units:

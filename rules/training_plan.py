@@ -122,9 +122,28 @@ def statement_call(node: cst.CSTNode) -> cst.Call | None:
     return None
 
 
-def loss_of(found: Found) -> cst.BaseExpression:
+def output_of(found: Found) -> cst.BaseExpression:
+    """What `backward()` is called on."""
     assert isinstance(found.call.func, cst.Attribute)
     return unscaled(found.call.func.value)
+
+
+def weight_of(found: Found) -> cst.BaseExpression | None:
+    """The argument of `output.backward(gradient)`: by what each entry of the output counts."""
+    for argument in found.call.args:
+        if argument.keyword is None or argument.keyword.value == "gradient":
+            is_none = isinstance(argument.value, cst.Name) and argument.value.value == "None"
+            return None if is_none else argument.value
+    return None
+
+
+def loss_of(found: Found) -> cst.BaseExpression:
+    """The number whose gradients a backward call computes: `(output * gradient).sum()` where it is given one."""
+    output, weight = output_of(found), weight_of(found)
+    if weight is None:
+        return output
+    product = cst.BinaryOperation(output, cst.Multiply(), weight, lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    return cst.Call(cst.Attribute(product, cst.Name("sum")))
 
 
 def calls_inside_out(node: cst.CSTNode) -> list[cst.Call]:

@@ -25,7 +25,7 @@ from .training_closures import Closures
 from .training_comments import about_clearing, behind_definition, with_comments
 from .training_events import Found
 from .training_gradient_loops_writing import written_loop
-from .training_plan import Change, Gradient, Prefix, TrainingPlan, free_name
+from .training_plan import Change, Gradient, Prefix, TrainingPlan, free_name, output_of, weight_of
 from .training_reading import linked_plans
 
 _TELLING = frozenset(("backward", "step", "zero_grad", "clip_grad_norm_", "clip_grad_value_"))
@@ -335,7 +335,7 @@ class BlockWriter:
             body += self._rewritten(line)
         if body and gradient.found.line is not gradient.region.statements[0]:
             body[0] = body[0].with_changes(leading_lines=[])
-        loss: Any = gradient.loss if isinstance(gradient.loss, cst.Name) else self.context.rewrite(gradient.loss)
+        loss: Any = self._loss(gradient)
         loss = loss.with_changes(lpar=[], rpar=[])
         results = [cst.Name(name) for name in gradient.region.results]
         value: Any = loss
@@ -350,6 +350,14 @@ class BlockWriter:
             cst.Parameters(params),
             cst.IndentedBlock([*prologue, *(line.visit(rename) for line in body)]),
         )
+
+    def _loss(self, gradient: Gradient) -> Any:
+        weight = weight_of(gradient.found)
+        if weight is None:
+            return gradient.loss if isinstance(gradient.loss, cst.Name) else self.context.rewrite(gradient.loss)
+        return self.context.expression(
+            "({output} * jax.lax.stop_gradient({weight})).sum()",
+            output=self.context.rewrite(output_of(gradient.found)), weight=self.context.rewrite(weight))  # fmt: skip
 
     def _differentiated(self, gradient: Gradient, function: str, parameters: Mapping[str, str]) -> Any:
         region = gradient.region

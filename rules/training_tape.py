@@ -15,7 +15,7 @@ from ..rewriter.expressions import dotted_name
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 from .mixed_precision import stepped
-from .training_plan import Change, Gradient
+from .training_plan import Change, Gradient, weight_of
 from .training_step import (
     BLOCKS,
     BlockWriter,
@@ -110,6 +110,9 @@ def write_block(construct: TrainingStep, node: Any, context: FileContext) -> Any
         return Refusal("a forward pass shared by two steps; run the model once under each tape", call)
     if any(change.loop is not None for change in construct.plan.changes.values()):
         return Refusal("a loop over parameters and their gradients", construct.plan.calls[0][0])
+    weighted = [gradient.found.call for gradient in construct.plan.regions.values() if weight_of(gradient.found)]
+    if weighted:
+        return Refusal("backward() with an argument", weighted[0])
     if construct.plan.several:
         reason = "an optimizer that evaluates its closure several times in a step"
         return Refusal(reason, construct.plan.calls[0][0])

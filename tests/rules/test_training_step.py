@@ -138,6 +138,19 @@ loss.backward()
 nn.utils.clip_grad_value_(model.parameters(), clip_value=0.01)
 optimizer.step()
 losses.append(loss.item())""",
+    "output with a gradient": """
+optimizer.zero_grad()
+out = model(x)
+scale = out.abs().max()
+out.backward(torch.sin(3 * out) + x[:, :3])
+optimizer.step()
+losses.append(scale.item())""",
+    "losses with a gradient by keyword": """
+optimizer.zero_grad()
+each = F.cross_entropy(model(x), y, reduction="none")
+each.backward(gradient=0.1 * torch.ones(8), retain_graph=True)
+optimizer.step()
+losses.append(each.mean().item())""",
     "statements between": """
 out = model(x)
 pred = out.argmax(dim=1)
