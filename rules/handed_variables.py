@@ -32,7 +32,7 @@ def read_call(node: cst.Call, context: FileContext) -> HandedVariables | None:
     owned = [argument for argument in node.args if _is_owned(context.type_of(argument.value)) and not argument.star]
     if not owned:
         return None
-    definition = _callee(context.type_of(node.func), context.inference)
+    definition = called_definition(context.type_of(node.func), context.inference)
     if definition is None:
         return None
     strict = tuple(
@@ -47,7 +47,7 @@ def _is_owned(value: Type) -> bool:
     return isinstance(value, Array) and bool(value.storage)
 
 
-def _callee(function: Type, inference: Inference) -> Definition | None:
+def called_definition(function: Type, inference: Inference) -> Definition | None:
     """The function or method of the repository that a call runs."""
     if isinstance(function, Reference):
         definition = inference.repository.resolve(function.path)
@@ -100,7 +100,7 @@ def _is_handed_on(
         return True
     if is_strict(found.bound.get(call), context):
         return True
-    inner = _callee(callee, context.inference)
+    inner = called_definition(callee, context.inference)
     return inner is not None and any(
         argument in given and _needs_array(inner, parameter, context, running)
         for parameter, argument in _matched(inner, call)

@@ -13,6 +13,7 @@ from ..rewriter.lattice import UNKNOWN, Array, Either, Instance, Mapping, NoneTy
 from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
+from .handed_variables import called_definition
 
 
 @dataclass(frozen=True)
@@ -197,12 +198,40 @@ def _registered(construct: Registration, context: FileContext) -> Any:
     kind = context.type_of(construct.value)
     if isinstance(kind, NoneType):
         value = context.expression("flax.nnx.data(None)")
-    elif construct.kind == "buffer" and construct.persistent is not None:
-        persistent = context.rewrite(construct.persistent)
-        value = context.expression("flax.nnx.Variable({value}, persistent={p})", value=value, p=persistent)
     elif construct.kind == "buffer":
-        value = context.expression("flax.nnx.Variable({value})", value=value)
+        # What is not known to be an array may be None, which a variable must not hold: `is None` would be false.
+        certain = isinstance(kind, Array) and not _can_be_none(construct.value, context)
+        function = "flax.nnx.Variable" if certain else "helpers.buffer"
+        if construct.persistent is None:
+            return context.expression(f"{function}({{value}})", value=value)
+        persistent = context.rewrite(construct.persistent)
+        value = context.expression(f"{function}({{value}}, persistent={{p}})", value=value, p=persistent)
     return value
+
+
+def _can_be_none(node: cst.BaseExpression, context: FileContext) -> bool:
+    """Whether a value of which the other cases are arrays may be None: it is bound to None, or given by a function."""
+    match node:
+        case cst.Name(value="None"):
+            return True
+        case cst.IfExp(body=body, orelse=orelse):
+            return _can_be_none(body, context) or _can_be_none(orelse, context)
+        case cst.Name(value=name):
+            function = context.enclosing(cst.FunctionDef)
+            return function is not None and any(
+                _can_be_none(part.value, context)
+                for part in walk(function.body)
+                if isinstance(part, cst.Assign)
+                and any(isinstance(target.target, cst.Name) and target.target.value == name for target in part.targets)
+                and not (isinstance(part.value, cst.Name) and part.value.value == name)
+            )
+        case cst.Call():
+            definition = called_definition(context.type_of(node.func), context.inference)
+            return definition is not None and any(
+                isinstance(part, cst.Return) and isinstance(part.value, cst.Name) and part.value.value == "None"
+                for part in walk(definition.node)
+            )
+    return False
 
 
 def read_attribute(node: cst.Assign, context: FileContext) -> PlainAttribute | None:

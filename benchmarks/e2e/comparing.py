@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,8 @@ from .programs import Case
 MARK = "# ivy-convert:"
 #: Gradients that are zero but for rounding (a bias in front of a norm) are measured by the largest ones.
 SMALLEST_SHARE = 0.01
+#: The relative tolerance of double precision.
+DOUBLE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,14 @@ def outcome(case: Case, results: Path, converted: Path) -> Outcome:
         return Outcome(case.name, "refused", reason) if reason else Outcome(case.name, "crashed", _error(failure))
     with np.load(original) as expected, np.load(results / f"{case.name}.jax.npz") as actual:
         return _compared(case, dict(expected), dict(actual))
+
+
+def decided_in_double(case: Case, single: Outcome, results: Path, converted: Path) -> Outcome:
+    """What double precision says of a case that differs in single precision: rounding, or something else."""
+    double = outcome(replace(case, forward=DOUBLE, backward=DOUBLE), results, converted)
+    if double.status != "equal":
+        return single
+    return replace(double, why=f"{double.largest:.1e} in double precision; in single precision {single.why}")
 
 
 def refusal(passed: list[tuple[str, int]], converted: Path) -> str:

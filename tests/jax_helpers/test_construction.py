@@ -20,7 +20,7 @@ from ivy_convert.api_maps.jax.helpers import (
 )
 from ivy_convert.api_maps.jax.helpers.activation_layers import ReLU
 from ivy_convert.api_maps.jax.helpers.casts import to
-from ivy_convert.api_maps.jax.helpers.construction import build, in_dtype, layer_options, reset_parameters
+from ivy_convert.api_maps.jax.helpers.construction import buffer, build, in_dtype, layer_options, reset_parameters
 from ivy_convert.api_maps.jax.helpers.process_stream import is_training, set_training
 from ivy_convert.api_maps.jax.helpers.shape import ntuple
 
@@ -119,3 +119,12 @@ def test_options_of_layers() -> None:
     assert layer_options({"eps": 1e-3, "device": "cuda", "dtype": None}) == {"eps": 1e-3}
     with pytest.raises(ValueError, match="in_dtype"):
         layer_options({"dtype": jnp.bfloat16})
+
+
+def test_buffers_that_may_be_none() -> None:
+    assert buffer(None) is not None  # Marked as data for NNX, which keeps None as the attribute.
+    holder = nnx.Module()
+    holder.mask = buffer(None)
+    assert holder.mask is None
+    holder.mask = buffer(jnp.ones(2), persistent=False)
+    assert isinstance(holder.mask, nnx.Variable) and holder.mask.persistent is False

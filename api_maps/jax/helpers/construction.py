@@ -64,3 +64,8 @@ def layer_options(options: Mapping[str, Any]) -> dict[str, Any]:
     if options.get("dtype") is not None:
         raise ValueError(f"a layer is made in float32; use in_dtype(layer, {options['dtype']}) on the finished one")
     return {name: value for name, value in options.items() if name not in ("device", "dtype")}
+
+
+def buffer(value: Any, **metadata: Any) -> Any:
+    """A variable that no optimizer sees, as an attribute of a module; None stays None."""
+    return nnx.data(None) if value is None else nnx.Variable(value, **metadata)
