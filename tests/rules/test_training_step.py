@@ -555,3 +555,45 @@ def train(model=None, critic=None, xs=(), ys=()):
     assert not result.report.unsupported
     assert "def critic_loss_fn(critic)" in result.code
     assert "def loss_fn(model, critic)" in result.code
+
+
+def test_gradient_penalty_in_a_function() -> None:
+    """A critic step whose loss holds gradients with respect to interpolated inputs."""
+    code = (
+        HEAD
+        + """
+class Judge(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 6)
+        self.second = nn.Linear(6, 1)
+
+    def forward(self, x):
+        return self.second(F.leaky_relu(self.first(x), 0.2))
+
+
+def gradient_penalty(critic, real, fake):
+    alpha = torch.linspace(0, 1, real.size(0)).view(-1, 1)
+    mixed = (alpha * real + (1 - alpha) * fake).requires_grad_(True)
+    scores = critic(mixed)
+    gradients = torch.autograd.grad(
+        outputs=scores, inputs=mixed, grad_outputs=torch.ones_like(scores), create_graph=True, retain_graph=True
+    )[0]
+    return ((gradients.norm(2, dim=1) - 1) ** 2).mean()
+
+
+def train(gen: Net, critic: Judge, xs: list[torch.Tensor], ys: list[torch.Tensor]):
+    optimizer = torch.optim.Adam(critic.parameters(), lr=0.01, betas=(0.5, 0.9))
+    losses = []
+    for x, y in zip(xs, ys):
+        real = x[:, :3]
+        optimizer.zero_grad()
+        fake = gen(x).detach()
+        loss = critic(fake).mean() - critic(real).mean() + 10 * gradient_penalty(critic, real.data, fake.data)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+"""
+    )
+    assert_same_training(code, models=("Net", "Judge"), tolerance=5e-4)
