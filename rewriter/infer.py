@@ -217,17 +217,24 @@ class Inference:
         assert isinstance(node, cst.ClassDef)
         bases = self.base_paths(definition.path)
         kinds = [path.rpartition(".")[2] for path in bases if path in _DESCRIPTIONS]
-        if not kinds or not isinstance(node.body, cst.IndentedBlock):
+        if not kinds or not isinstance(node.body, cst.IndentedBlock) or definition.path in self._aliases:
             return None
+        self._aliases.add(definition.path)  # a field may hold the class itself
+        try:
+            return self._fields(definition, node.body, kinds[0])
+        finally:
+            self._aliases.discard(definition.path)
+
+    def _fields(self, definition: Definition, body: cst.IndentedBlock, kind: str) -> Tuple | Mapping | None:
         scope = self.repository.scopes[definition.file]
         fields: dict[str, Type] = {}
-        for line in node.body.body:
+        for line in body.body:
             if not isinstance(line, cst.SimpleStatementLine):
                 return None
             for small in line.body:
                 if isinstance(small, cst.AnnAssign) and isinstance(small.target, cst.Name):
                     fields[small.target.value] = self.annotated(scope, small.annotation.annotation)
-        if kinds[0] == "TypedDict":
+        if kind == "TypedDict":
             return Mapping(join_all(fields.values()), entries=tuple(fields.items()))
         return Tuple(tuple(fields.values()), tuple(fields))
 
