@@ -209,21 +209,20 @@ def _registered(construct: Registration, context: FileContext) -> Any:
     return value
 
 
-def _can_be_none(node: cst.BaseExpression, context: FileContext) -> bool:
+def _can_be_none(node: cst.BaseExpression, context: FileContext, seen: frozenset[str] = frozenset()) -> bool:
     """Whether a value of which the other cases are arrays may be None: it is bound to None, or given by a function."""
     match node:
         case cst.Name(value="None"):
             return True
         case cst.IfExp(body=body, orelse=orelse):
-            return _can_be_none(body, context) or _can_be_none(orelse, context)
-        case cst.Name(value=name):
+            return _can_be_none(body, context, seen) or _can_be_none(orelse, context, seen)
+        case cst.Name(value=name) if name not in seen:
             function = context.enclosing(cst.FunctionDef)
             return function is not None and any(
-                _can_be_none(part.value, context)
+                _can_be_none(part.value, context, seen | {name})
                 for part in walk(function.body)
                 if isinstance(part, cst.Assign)
                 and any(isinstance(target.target, cst.Name) and target.target.value == name for target in part.targets)
-                and not (isinstance(part.value, cst.Name) and part.value.value == name)
             )
         case cst.Call():
             definition = called_definition(context.type_of(node.func), context.inference)
