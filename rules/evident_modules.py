@@ -209,6 +209,7 @@ class _Scope:
         """A function that returns a module: what it calls for that is a construction there."""
         if definition is None or not isinstance(definition.node, cst.FunctionDef):
             return
-        if self.inference.results.get(definition.path, UNKNOWN) == UNKNOWN:
+        open_result = (UNKNOWN, Instance(self.inference.framework.module_base))
+        if self.inference.results.get(definition.path, UNKNOWN) in open_result:
             self.evidence.makers.add(definition.path)
             self.evidence.definitions[definition.path] = definition

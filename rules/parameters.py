@@ -226,11 +226,23 @@ def _can_be_none(node: cst.BaseExpression, context: FileContext, seen: frozenset
             )
         case cst.Call():
             definition = called_definition(context.type_of(node.func), context.inference)
-            return definition is not None and any(
-                isinstance(part, cst.Return) and isinstance(part.value, cst.Name) and part.value.value == "None"
-                for part in walk(definition.node)
-            )
+            return definition is not None and _gives_none(definition.node)
     return False
+
+
+def _gives_none(function: cst.CSTNode) -> bool:
+    """Whether a function returns None somewhere, or a name that is bound to None somewhere."""
+    parts = list(walk(function))
+    names = {"None"} | {
+        target.target.value
+        for part in parts
+        if isinstance(part, cst.Assign) and isinstance(part.value, cst.Name) and part.value.value == "None"
+        for target in part.targets
+        if isinstance(target.target, cst.Name)
+    }
+    return any(
+        isinstance(part, cst.Return) and isinstance(part.value, cst.Name) and part.value.value in names for part in parts
+    )
 
 
 def read_attribute(node: cst.Assign, context: FileContext) -> PlainAttribute | None:
