@@ -32,15 +32,23 @@ def read_call(node: cst.Call, context: FileContext) -> HandedVariables | None:
     owned = [argument for argument in node.args if _is_owned(context.type_of(argument.value)) and not argument.star]
     if not owned:
         return None
-    definition = called_definition(context.type_of(node.func), context.inference)
+    given = _applied_beforehand(node, context)
+    definition = called_definition(context.type_of(given.func), context.inference)
     if definition is None:
         return None
     strict = tuple(
         argument
-        for name, argument in _matched(definition, node)
+        for name, argument in _matched(definition, given)
         if argument in owned and _needs_array(definition, name, context, frozenset())
     )
     return HandedVariables(strict) if strict else None
+
+
+def _applied_beforehand(node: cst.Call, context: FileContext) -> cst.Call:
+    """`f(a)` for `functools.partial(f, a)`, any other call as it is."""
+    if context.path(node.func) != "functools.partial" or not node.args or node.args[0].star:
+        return node
+    return node.with_changes(func=node.args[0].value, args=node.args[1:])
 
 
 def _is_owned(value: Type) -> bool:

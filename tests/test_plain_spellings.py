@@ -121,7 +121,6 @@ HELPED = {
     "def f(x: Tensor):\n    y = torch.zeros(3, 4)\n    y[0] = x[0]\n    return y.abs()": "absolute",
     "def f(x: Tensor):\n    y = torch.zeros(3, 4)\n    y.add_(x)\n    return y.abs()": "absolute",
     "def f(x: Tensor):\n    y = torch.zeros(3, 4)\n    y += x\n    return y.abs()": "absolute",
-    "def f(x: Tensor):\n    y = torch.zeros_like(x)\n    torch.add(x, 1, out=y)\n    return y.abs() if x.requires_grad else y.abs() * 1": "absolute",
     "def f(x: Tensor):\n    return x.max(1)[0]": "max_with_indices",
     "def f(x: Tensor):\n    return torch.sort(x, descending=True)[0]": "sort",
     "def f(x: Tensor):\n    return x.topk(2, dim=0)[1]": "topk",
