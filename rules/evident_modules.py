@@ -186,7 +186,9 @@ class _Scope:
             for value in self.values.get(name, ()):
                 if isinstance(value, cst.Lambda):
                     self._follow(value.body)
-            if callee.origin is None and name and f"{name}()" not in self.values and name not in self.values:
+            choices = (cst.Name, cst.Attribute, cst.IfExp, cst.BooleanOperation)
+            chosen = all(isinstance(value, choices) for value in self.values.get(name, ()))
+            if callee.origin is None and name and f"{name}()" not in self.values and chosen:
                 self.evidence.calls.add(call)  # `norm_layer: Callable`: whatever the caller gives.
         elif isinstance(callee, Reference):
             self._note_maker(self.inference.repository.resolve(callee.path))

@@ -16,7 +16,7 @@ from ..rewriter.lattice import Either, Partial, Reference, Type
 from ..rewriter.read import BoundOp, Refusal
 from ..rewriter.rule import Rule
 from .evident_modules import is_evident_construction
-from .rngs import NAME, may_take_rngs, module_rngs, takes_rngs
+from .rngs import NAME, inherits_layer, may_take_rngs, module_rngs, takes_rngs
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,13 @@ def _has_settings_for_layers(node: cst.Call, context: FileContext) -> bool:
         argument.star == "**" or (argument.keyword is not None and argument.keyword.value in ("device", "dtype"))
         for argument in node.args
     )
-    if not settings or context.direct_path(node.func) is not None:
+    if not settings:
         return False
     callee = context.type_of(node.func)
+    if isinstance(callee, Reference) and inherits_layer(context.inference, callee.path):
+        return True
+    if context.direct_path(node.func) is not None:
+        return False
     return takes_rngs(context, callee) and any(context.source.owns(path) for path in _classes(callee))
 
 

@@ -184,7 +184,7 @@ def class_takes_rngs(inference: Inference, path: str) -> bool:
     for owner in inference.ancestors(path):
         definition = inference.class_definition(owner)
         if definition is None and owner not in WITHOUT_CONSTRUCTOR:
-            return owner in inference.framework.plain_module_bases
+            return owner in inference.framework.plain_module_bases or _is_layer_with_rngs(inference, owner)
         constructor = inference.method(owner, "__init__")
         if constructor is None or constructor[0] != owner:
             continue
@@ -192,6 +192,26 @@ def class_takes_rngs(inference: Inference, path: str) -> bool:
         # A plain class among the bases that takes any keywords hands them on to the module class behind it.
         if inference.is_module_class(owner) or not (isinstance(node, cst.FunctionDef) and node.params.star_kwarg):
             return inference.is_module_class(owner)
+    return False
+
+
+def _is_layer_with_rngs(inference: Inference, path: str) -> bool:
+    """Whether a layer of the source has a counterpart in JAX, the target with `rngs`, that takes them."""
+    rows = inference.tables.frameworks[inference.source].by_path.get(path, ())
+    spellings = inference.tables.writers("jax", rows[0].op) if rows else ()
+    return any(one.name == NAME and one.hub == CONTEXT for spelling in spellings for one in spelling.parameters)
+
+
+def inherits_layer(inference: Inference, path: str) -> bool:
+    """Whether a class of the repository has no constructor but that of a layer of the framework."""
+    if inference.class_definition(path) is None:
+        return False
+    for owner in inference.ancestors(path):
+        if inference.class_definition(owner) is None:
+            return owner not in inference.framework.plain_module_bases and owner not in WITHOUT_CONSTRUCTOR
+        found = inference.method(owner, "__init__")
+        if found is not None and found[0] == owner:
+            return False
     return False
 
 
