@@ -183,7 +183,7 @@ METRIC = (
 )
 TORCHMETRICS = (
     text_metric("structural_similarity",
-                "structural_similarity_index_measure(model(x), y, data_range=1.0, kernel_size=3)",
+                "structural_similarity_index_measure(model(x), y, data_range=1.0, gaussian_kernel=False, kernel_size=3)",
                 "from torchmetrics.functional.image import structural_similarity_index_measure",
                 inputs={"x": unit_floats(2, 3, 16, 6), "y": unit_floats(2, 3, 16, 4)}),
     text_metric("cosine_similarity", "pairwise_cosine_similarity(model(x), y)",
