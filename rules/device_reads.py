@@ -39,7 +39,7 @@ def read_attribute(node: cst.Attribute, context: FileContext) -> DeviceRead | No
     if name == "device" and isinstance(value, Array):
         return DeviceRead(_DEVICE, "Tensor.device")
     if name == "device" and _like_array(node.value, context):
-        return DeviceRead(_QUESTION if _others_have_devices(context) else _DEVICE, "Tensor.device")
+        return DeviceRead(_QUESTION, "Tensor.device")
     if isinstance(value, Array) and name == "is_cuda":
         return DeviceRead('jax.default_backend() == "gpu"', "Tensor.is_cuda")
     if isinstance(value, Device) and name == "type":
@@ -63,12 +63,6 @@ def _like_array(node: cst.BaseExpression, context: FileContext) -> bool:
         and isinstance(attribute.value, cst.Name)
         and attribute.value.value == node.value
     )
-
-
-def _others_have_devices(context: FileContext) -> bool:
-    """Whether a class of the repository has a device of its own."""
-    inference = context.inference
-    return inference.defines_method("device") or any("device" in names for names in inference.attributes.values())
 
 
 def read_comparison(node: cst.Comparison, context: FileContext) -> DeviceRead | None:

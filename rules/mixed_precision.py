@@ -7,6 +7,7 @@ it was asked to do is done directly.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,9 @@ import libcst as cst
 
 from ..rewriter.context import FileContext
 from ..rewriter.infer import Inference
+from ..rewriter.lattice import UNKNOWN, Instance
 from ..rewriter.names import dotted
+from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
 
@@ -27,6 +30,7 @@ _SCALERS = frozenset(
     """torch.cuda.amp.GradScaler torch.amp.GradScaler torch.cuda.amp.grad_scaler.GradScaler
     torch.amp.grad_scaler.GradScaler torch.cpu.amp.GradScaler""".split()
 )
+_SCALER = Instance("torch.amp.GradScaler")
 _REMARK = "float32 outside of matrix products and convolutions, which take bfloat16 here; float16 is not used"
 _NO_SCALER = "bfloat16 needs no loss scaling: None stands for the scaler, so that branches which ask for it see none"
 
@@ -62,40 +66,52 @@ class Unscaled:
 # Questions that the analysis of training steps asks.
 
 
-def unscaled(node: cst.BaseExpression) -> cst.BaseExpression:
-    """`loss` for `scaler.scale(loss)`, else the expression itself."""
-    match node:
-        case cst.Call(func=cst.Attribute(attr=cst.Name(value="scale")), args=[cst.Arg(value=loss)]) if is_scaler_call(node):
-            return loss
-    return node
+def operand(inference: Inference, call: cst.Call) -> cst.BaseExpression:
+    """What a call concerns: the loss of `scaler.scale(loss).backward()`, the optimizer of `scaler.step(optimizer)`.
 
-
-def stepped(call: cst.Call) -> cst.BaseExpression:
-    """The optimizer of `optimizer.step()` and of `scaler.step(optimizer)`."""
+    Without a scaler it is what the method is called on.
+    """
     assert isinstance(call.func, cst.Attribute)
-    return call.args[0].value if is_scaler_call(call) and call.args else call.func.value
+    owner = call.func.value
+    if call.func.attr.value == "step" and call.args and is_scaler_call(inference, call):
+        return call.args[0].value
+    match owner:
+        case cst.Call(func=cst.Attribute(attr=cst.Name(value="scale")), args=[cst.Arg(value=loss)]):
+            return loss if is_scaler_call(inference, owner) else owner
+    return owner
 
 
-def is_scaler_call(call: cst.Call) -> bool:
-    """Whether a method is called on something named a scaler; asked only where a scaler of gradients is made or given."""
-    owner = dotted(call.func.value) if isinstance(call.func, cst.Attribute) else None
-    return owner is not None and "scaler" in owner.rpartition(".")[2].lower()
-
-
-def uses_scaler(inference: Inference) -> bool:
-    """Whether the repository imports a scaler of gradients."""
-    known: bool | None = inference.__dict__.get("_uses_scaler")
+def is_scaler_call(inference: Inference, call: cst.Call) -> bool:
+    """Whether a method of a scaler of gradients is called."""
+    known: frozenset[cst.Call] | None = inference.__dict__.get("_scaler_calls")
     if known is None:
-        known = inference.__dict__["_uses_scaler"] = any(
-            inference.global_path(scope, name) in _SCALERS or _mentions(inference, scope.file, "GradScaler")
-            for scope in inference.repository.scopes.values()
-            for name in ("GradScaler",)
-        )
-    return known
+        known = inference.__dict__["_scaler_calls"] = frozenset(_scaler_calls(inference))
+    return call in known
 
 
-def _mentions(inference: Inference, file: str, name: str) -> bool:
-    return any(attribute.attr.value == name for attribute in inference.nodes(file).of(cst.Attribute))
+def _scaler_calls(inference: Inference) -> Iterator[cst.Call]:
+    """The calls of methods on what is made as a scaler, and on what only a scaler can be.
+
+    `scaler.step(optimizer)` beside `scaler.scale(loss)` and `scaler.update()` in one function: a value of unknown type.
+    """
+    for file, found in inference.files.items():
+        nodes = inference.nodes(file)
+        for body in (*nodes.of(cst.FunctionDef), inference.modules[file]):
+            calls: dict[str, list[cst.Call]] = {}
+            for node in walk(body):
+                if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+                    calls.setdefault(dotted(node.func.value) or "", []).append(node)
+            for owner, those in calls.items():
+                for call in those if owner else ():
+                    kind = found.types.get(call.func.value, UNKNOWN)  # type: ignore[attr-defined]
+                    if kind == _SCALER or (kind == UNKNOWN and _only_of_scalers(those)):
+                        yield call
+
+
+def _only_of_scalers(calls: list[cst.Call]) -> bool:
+    """Whether the methods called on one name are, together, those of a scaler alone."""
+    given = {(call.func.attr.value, bool(call.args)) for call in calls if isinstance(call.func, cst.Attribute)}
+    return given >= {("step", True), ("scale", True), ("update", False)}
 
 
 # Regions.
@@ -187,7 +203,7 @@ def write_scaler(construct: Scaler, node: cst.Call, context: FileContext) -> cst
 
 def read_use(node: cst.Call, context: FileContext) -> Unscaled | Refusal | None:
     """What a scaler is asked for."""
-    if not isinstance(node.func, cst.Attribute) or not uses_scaler(context.inference) or not is_scaler_call(node):
+    if not isinstance(node.func, cst.Attribute) or not is_scaler_call(context.inference, node):
         return None
     name = node.func.attr.value
     if name == "scale" and len(node.args) == 1:
@@ -211,8 +227,8 @@ def read_line(node: cst.SimpleStatementLine, context: FileContext) -> ScalerLine
         return None
     match node.body[0]:
         case cst.Expr(value=cst.Call(func=cst.Attribute(attr=cst.Name(value=name))) as call):
-            known = name in ("update", "unscale_", "load_state_dict") and is_scaler_call(call)
-            return ScalerLine() if known and uses_scaler(context.inference) else None
+            known = name in ("update", "unscale_", "load_state_dict") and is_scaler_call(context.inference, call)
+            return ScalerLine() if known else None
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))], value=cst.Call() as call):
             if read_scaler(call, context) is not None and _is_only_asked(name, context):
                 return ScalerLine()
@@ -221,8 +237,6 @@ def read_line(node: cst.SimpleStatementLine, context: FileContext) -> ScalerLine
 
 def _is_only_asked(name: str, context: FileContext) -> bool:
     """Whether the file does nothing with a name but call the scaler's methods."""
-    if "scaler" not in name.lower():
-        return False
     nodes = context.inference.nodes(context.scope.file)
     uses = sum(node.value == name for node in nodes.of(cst.Name))
     uses -= sum(attribute.attr.value == name for attribute in nodes.of(cst.Attribute))

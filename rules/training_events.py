@@ -10,7 +10,7 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.lattice import UNKNOWN, Array, Foreign, Instance, Type
 from ..rewriter.names import dotted
-from .mixed_precision import is_scaler_call, stepped, unscaled, uses_scaler
+from .mixed_precision import operand
 from .name_flow import Place
 from .optimizer_models import SCHEDULERS, OptimizerModels, Scope, is_optimizer, own_nodes
 
@@ -26,7 +26,7 @@ class Found:
     """One call that concerns gradients.
 
     kind: `backward`, `zero`, `step`, `closure` (a step that is given one), `norm` or `value`; subject: the optimizer or
-    module, as text; line: its statement.
+    module, as text; line: its statement; operand: the loss or optimizer, without a scaler around it.
     """
 
     kind: str
@@ -34,6 +34,7 @@ class Found:
     subject: str
     line: cst.SimpleStatementLine
     places: tuple[Place, ...]
+    operand: cst.BaseExpression
 
     @property
     def small(self) -> cst.BaseSmallStatement:
@@ -132,10 +133,8 @@ class EventReader:
         if not isinstance(call.func, cst.Attribute):
             return None
         receiver, name = call.func.value, call.func.attr.value
-        if name == "step" and call.args and uses_scaler(self.context.inference) and is_scaler_call(call):
-            receiver = stepped(call)
-        elif name == "backward" and uses_scaler(self.context.inference):
-            receiver = unscaled(receiver)
+        if name in ("step", "backward"):
+            receiver = operand(self.context.inference, call)
         value = self.context.type_of(receiver)
         subject = dotted(receiver) or ""
         if (

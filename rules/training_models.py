@@ -11,6 +11,7 @@ from ..rewriter.lattice import UNKNOWN, Instance
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from .custom_optimizers import is_own_optimizer
+from .mixed_precision import operand
 from .name_flow import all_params, effects_of
 from .optimizer_models import OptimizerModels, own_nodes
 from .training_events import EventReader, Found, placed_lines
@@ -46,7 +47,8 @@ class ModelUse:
             call = statement_call(line.body[0])
             if call in by_small:
                 kind, subject = by_small.pop(call)  # type: ignore[arg-type]
-                result.append(Found(kind, call, subject, line, places))  # type: ignore[arg-type]
+                concerned = operand(self.context.inference, call) if isinstance(call.func, cst.Attribute) else call.func  # type: ignore[union-attr,arg-type]
+                result.append(Found(kind, call, subject, line, places, concerned))  # type: ignore[arg-type]
         for kind, _ in by_small.values():
             raise RegionProblem(f"{EVENT_NAMES[kind]} is called inside an expression; make it a statement of its own")
         return result

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from ..rewriter.nodes import children
-from .mixed_precision import unscaled
 from .training_events import Found, Lines
 from .training_regions import Region
 
@@ -125,7 +124,7 @@ def statement_call(node: cst.CSTNode) -> cst.Call | None:
 def output_of(found: Found) -> cst.BaseExpression:
     """What `backward()` is called on."""
     assert isinstance(found.call.func, cst.Attribute)
-    return unscaled(found.call.func.value)
+    return found.operand
 
 
 def weight_of(found: Found) -> cst.BaseExpression | None:

@@ -18,7 +18,6 @@ from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
-from .mixed_precision import stepped
 from .optimizer_models import Scope
 from .rngs import NAME as RNGS
 from .training_closures import Closures
@@ -444,7 +443,7 @@ class BlockWriter:
         call = change.found.call
         assert isinstance(call.func, cst.Attribute)
         values = {
-            "optimizer": self.context.rewrite(stepped(call)),
+            "optimizer": self.context.rewrite(change.found.operand),
             "model": _one_or_tuple([dotted_name(unit) for unit in change.models]),
             "grads": cst.Name(change.variables[0]),
         }

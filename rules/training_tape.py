@@ -14,7 +14,6 @@ from ..rewriter.context import FileContext
 from ..rewriter.expressions import dotted_name
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
-from .mixed_precision import stepped
 from .training_plan import Change, Gradient, weight_of
 from .training_step import (
     BLOCKS,
@@ -95,7 +94,7 @@ class TapeWriter(BlockWriter):
         call = change.found.call
         assert isinstance(call.func, cst.Attribute)
         models = [dotted_name(unit) for unit in change.models]
-        step = update_of(self.context, self.context.rewrite(stepped(call)), change.variables[0], models)
+        step = update_of(self.context, self.context.rewrite(change.found.operand), change.variables[0], models)
         if not change.guarded:
             return [step]
         name = cst.Name(change.variables[0])
