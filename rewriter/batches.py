@@ -26,14 +26,14 @@ from .lattice import (
 )
 
 if TYPE_CHECKING:
-    from .infer import Inference
+    from .infer_definitions import DefinitionTypes
     from .infer_expressions import ExpressionEvaluator
 
 #: The names and places of a loader's arguments that decide what its batches are.
 _PLACES = {"dataset": 0, "batch_size": 1, "collate_fn": 6}
 
 
-def data_set_type(inference: Inference, kind: str, arguments: list[Type]) -> Type:
+def data_set_type(inference: DefinitionTypes, kind: str, arguments: list[Type]) -> Type:
     """The type of a data set made of others, as a sequence of its items.
 
     kind: `arrays` (one item for each row of the arrays), `same` (some items of another set), `joined` (the items of
@@ -50,7 +50,7 @@ def data_set_type(inference: Inference, kind: str, arguments: list[Type]) -> Typ
     return Sequence(found) if kind == "parts" else found
 
 
-def item_of(inference: Inference, data_set: Type) -> Type:
+def item_of(inference: DefinitionTypes, data_set: Type) -> Type:
     """What indexing or iterating over a data set gives."""
     if isinstance(data_set, Sequence):
         return data_set.item
@@ -63,7 +63,7 @@ def item_of(inference: Inference, data_set: Type) -> Type:
     return UNKNOWN
 
 
-def batch_type(inference: Inference, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
+def batch_type(inference: DefinitionTypes, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
     """What iterating over a loader gives: the collated form of the data set's items."""
     given: dict[str, Type] = {}
     for index, argument in enumerate(call.args):

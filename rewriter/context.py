@@ -86,7 +86,7 @@ class FileContext:
         return self.found.bound.get(node)
 
     def path(self, node: cst.CSTNode) -> str | None:
-        """The dotted path that an expression refers to: `torch.nn.Linear`, `pkg.module.Class`; else None."""
+        """The dotted path that an expression refers to: `framework.layers.Linear`, `pkg.module.Class`; else None."""
         value = self.found.types.get(node)
         if isinstance(value, Reference):
             return value.path

@@ -261,10 +261,10 @@ def _with_placeholders(template: str, names: Sequence[str]) -> str:
 
 
 def fill_expression(template: str, nodes: Mapping[str, Any], resolve: Resolver) -> cst.BaseExpression:
-    """`"jax.numpy.where({mask}, {value}, {x})"` with nodes in place of the braces.
+    """`"framework.where({mask}, {value}, {x})"` with nodes in place of the braces.
 
     nodes: expressions, names as strings, or lists of `Arg` for a placeholder in argument position.
-    resolve: turns a dotted path such as `jax.numpy.where` into the node to write, or None to leave it.
+    resolve: turns a dotted path such as `framework.where` into the node to write, or None to leave it.
     """
     tree = _parse_template(_with_placeholders(template, tuple(nodes)))
     result = tree.deep_clone().visit(_Substitution(nodes, resolve))

@@ -144,7 +144,7 @@ class FrameworkTypes:
         if shorter is not None and not parts[-1].startswith("_"):
             return f"{shorter}.{parts[-1]}"
         if len(parts) > 1 and parts[0] == parts[1] and parts[0] in self.roots:
-            return self.own_name(".".join(parts[1:]))  # `from torch import torch`
+            return self.own_name(".".join(parts[1:]))  # `from framework import framework`
         if HELPER_MODULE in parts[:-1]:
             return ".".join([HELPERS, *parts[parts.index(HELPER_MODULE) + 1 :]])
         return path

@@ -141,7 +141,7 @@ def _changes(node: cst.CSTNode) -> Iterator[str]:
 
 
 def _asks_for_gradients(op: BoundOp, context: FileContext) -> bool:
-    """Whether a call makes an array that gradients are taken for: `torch.zeros(3, requires_grad=True)`."""
+    """Whether a call makes an array that gradients are taken for: `zeros(3, requires_grad=True)`."""
     requests = context.source.fact("gradient_requests", default=())
     return isinstance(op.node, cst.Call) and any(
         argument.keyword is not None and argument.keyword.value in requests and literal(argument.value) is not False

@@ -142,7 +142,7 @@ def used_names(module: cst.Module) -> set[str]:
 
 
 def _quoted_words(annotation: cst.BaseExpression) -> set[str]:
-    """The words of an annotation's strings; those in `Literal["torch"]` are values."""
+    """The words of an annotation's strings; those in `Literal["mean"]` are values."""
     words: set[str] = set()
     stack: list[cst.CSTNode] = [annotation]
     while stack:

@@ -1,4 +1,4 @@
-"""Signatures written as strings, the atoms of the tables: `torch.var(input: x, dim: axis = None, *, correction=1)`."""
+"""Signatures written as strings, the atoms of the tables: `framework.var(input: x, dim: axis = None, *, correction=1)`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Passing(Enum):
 
 @dataclass(frozen=True)
 class Opaque:
-    """A default that is not a literal, such as `jax.numpy.float32`; equal only to the same text."""
+    """A default that is not a literal, such as `framework.float32`; equal only to the same text."""
 
     text: str
 
