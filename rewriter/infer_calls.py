@@ -32,6 +32,7 @@ from .lattice import (
 )
 from .local_functions import registered
 from .names import Definition
+from .operation_results import result_type
 from .read import BoundOp, Refusal, literal, read_call, read_property
 
 
@@ -95,7 +96,7 @@ class CallTypes(DefinitionTypes):
         if path in self.framework.data_sets:
             return data_set_type(self, self.framework.data_sets[path], arguments)
         if isinstance(bound, BoundOp):
-            return evaluator.result_type(bound)
+            return result_type(bound, evaluator)
         if bound is not None:
             return self.framework.function_result(Reference(path))
         return self.framework.call_result(path)
@@ -150,7 +151,7 @@ class CallTypes(DefinitionTypes):
         if bound is not None:
             evaluator.bound[call] = bound
         if isinstance(bound, BoundOp):
-            return evaluator.result_type(bound)
+            return result_type(bound, evaluator)
         known = self.framework.array_method_result(name)
         return self.framework.function_result(Reference(path)) if known == UNKNOWN else known
 

@@ -8,7 +8,6 @@ from typing import Protocol
 
 import libcst as cst
 
-from .framework_types import dtype_kind
 from .lattice import (
     ARRAY,
     BOOL,
@@ -21,10 +20,7 @@ from .lattice import (
     UNKNOWN,
     Array,
     Callback,
-    DType,
-    Foreign,
     Instance,
-    LikeResult,
     Mapping,
     Method,
     Partial,
@@ -38,14 +34,14 @@ from .lattice import (
     join,
     join_all,
     promote,
-    without_rank,
     without_storage,
 )
 from .names import FileScope, dotted
 from .nodes import children
-from .ranks import created_rank, indexed_rank
-from .read import BoundOp, Constant, Given, Refusal, literal
-from .result_types import name_results, parse_type
+from .operation_results import result_type
+from .plain_values import builtin_call, plain_arithmetic, plain_method, sliced
+from .ranks import indexed_rank
+from .read import BoundOp, Refusal, literal
 
 Environment = dict[str, Type]
 
@@ -62,40 +58,6 @@ class Summaries(Protocol):
     def read_duck_method(self, call: cst.Call, evaluator: ExpressionEvaluator) -> Type | None: ...
     def read_builtin(self, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> BoundOp | None: ...
     def evident_arrays(self, scope: FileScope, node: cst.Lambda) -> list[str]: ...
-
-
-_KINDS = ("bool", "int", "float", "complex")
-
-
-def _content_kind(value: Type) -> str | None:
-    """The element kind of an array made of a value; None if it is not known."""
-    match value:
-        case Array(dtype=dtype):
-            return dtype
-        case Scalar(kind=kind):
-            return kind if kind in _KINDS else None
-        case Sequence(item=item):
-            return _content_kind(item)
-        case Tuple(items=items):
-            return _common_kind([_content_kind(item) for item in items])
-    return None
-
-
-def _common_kind(kinds: list[str | None]) -> str | None:
-    """The kind that holds all; None if one is not known."""
-    if not kinds or any(kind is None for kind in kinds):
-        return None
-    return max((kind for kind in kinds if kind is not None), key=_KINDS.index)
-
-
-_BUILTIN_RESULTS: dict[str, Type] = {
-    "len": INT, "int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "repr": STR, "isinstance": BOOL,
-    "hasattr": BOOL, "callable": BOOL, "any": BOOL, "all": BOOL, "ord": INT, "chr": STR, "id": INT,
-    "format": STR, "hash": INT, "open": Foreign("io"), "print": NONE, "input": STR, "issubclass": BOOL,
-    "dir": Sequence(STR), "vars": Mapping(UNKNOWN), "round": UNKNOWN, "dict": Mapping(UNKNOWN),
-    "bytes": Scalar("bytes"), "complex": Scalar("complex"),
-}  # fmt: skip
-_STRING_METHODS = frozenset(dir(str))
 
 
 class ExpressionEvaluator:
@@ -163,7 +125,7 @@ class ExpressionEvaluator:
             op = self.summaries.read_property(node, receiver)
             if op is not None:
                 self.bound[node] = op
-                return self.result_type(op)
+                return result_type(op, self)
         if name == "__class__" and isinstance(receiver, Instance):
             return Reference(receiver.path)
         if isinstance(receiver, Tuple) and name in receiver.names:
@@ -175,176 +137,21 @@ class ExpressionEvaluator:
         for argument in node.args:
             self.evaluate(argument.value)
         if isinstance(node.func, cst.Name) and node.func.value not in self.environment and callee == UNKNOWN:
-            return self._builtin_call(node.func.value, node)
+            return builtin_call(node.func.value, node, self)
         if isinstance(callee, Method) and callee.receiver == UNKNOWN:
             result = self.summaries.read_duck_method(node, self)
             return UNKNOWN if result is None else result
         if isinstance(callee, Method) and isinstance(callee.receiver, (Scalar, Mapping, Sequence, Shape, Tuple)):
-            return self._plain_method(callee.receiver, callee.name, node)
+            return plain_method(callee.receiver, callee.name, node)
         return self.summaries.call(callee, node, self)
 
-    def _plain_method(self, receiver: Type, name: str, call: cst.Call) -> Type:
-        match receiver:
-            case Scalar(kind="str") if name in _STRING_METHODS:
-                if name in ("split", "rsplit", "splitlines"):
-                    return Sequence(STR)
-                return BOOL if name.startswith(("is", "starts", "ends")) else INT if name in (
-                    "find", "index", "count", "rfind") else STR  # fmt: skip
-            case Mapping(value=value):
-                match name:
-                    case "items":
-                        return Sequence(Tuple((UNKNOWN, value)), "iterator")
-                    case "values":
-                        return Sequence(value, "iterator")
-                    case "keys":
-                        return Sequence(STR, "iterator")
-                    case "get" | "pop" | "setdefault":
-                        return receiver.entry(literal(call.args[0].value)) if call.args else value
-                    case "copy":
-                        return receiver
-            case Sequence(item=item) if name in ("pop", "__getitem__"):
-                return item
-            case Sequence() if name == "copy":
-                return receiver
-            case Shape() if name == "numel":
-                return INT
-        return INT if name in ("index", "count") else UNKNOWN
-
-    def _builtin_call(self, name: str, node: cst.Call) -> Type:
-        arguments = [self.types.get(argument.value, UNKNOWN) for argument in node.args]
-        first = arguments[0] if arguments else UNKNOWN
-        if isinstance(first, Array):
-            op = self.summaries.read_builtin(name, node, self)
-            if op is not None:
-                return self.result_type(op)
-        match name:
-            case "range":
-                return Sequence(INT, "iterator")
-            case "enumerate":
-                return Sequence(Tuple((INT, item_type(first))), "iterator")
-            case "zip":
-                return Sequence(Tuple(tuple(map(item_type, arguments))), "iterator")
-            case "list" | "sorted" | "tuple" | "set" | "reversed" | "iter" | "filter":
-                source = arguments[-1] if name == "filter" and arguments else first
-                if name == "tuple" and isinstance(source, (Shape, Tuple)):
-                    return source
-                return Sequence(item_type(source), "tuple" if name == "tuple" else "list")
-            case "map":
-                items = [item_type(argument) for argument in arguments[1:]]
-                function = node.args[0].value if node.args else node
-                if isinstance(function, cst.Lambda):
-                    return Sequence(self.applied(function, items), "iterator")
-                return Sequence(self._result_of_callable(first), "iterator")
-            case "next":
-                return item_type(first)
-            case "min" | "max" | "sum":
-                return join_all(arguments) if len(arguments) > 1 and name != "sum" else item_type(first)
-            case "abs" | "pow" | "divmod":
-                return without_storage(first)
-            case "getattr" if len(node.args) >= 2:
-                attribute = literal(node.args[1].value)
-                if isinstance(attribute, str) and attribute.isidentifier():
-                    if isinstance(first, Reference):
-                        return self.summaries.reference_type(f"{first.path}.{attribute}")
-                    found = self.summaries.attribute(first, attribute)
-                    return UNKNOWN if isinstance(found, Method) and found.receiver == UNKNOWN else found
-                return UNKNOWN
-            case "dict" if not node.args or all(argument.keyword is not None for argument in node.args):
-                result = Mapping(NOTHING)
-                for argument, value in zip(node.args, arguments, strict=True):
-                    result = result.with_entry(argument.keyword.value, value)  # type: ignore[union-attr]
-                return result
-            case "type":
-                return Reference(first.path) if isinstance(first, Instance) else UNKNOWN
-        return _BUILTIN_RESULTS.get(name, UNKNOWN)
-
-    def _result_of_callable(self, function: Type) -> Type:
+    def result_of_callable(self, function: Type) -> Type:
+        """What calling a function gives, whatever its arguments."""
         if isinstance(function, Callback):
             return function.result
         if isinstance(function, Partial):
-            return self._result_of_callable(function.function)
+            return self.result_of_callable(function.function)
         return self.summaries.result_of_reference(function.path) if isinstance(function, Reference) else UNKNOWN
-
-    def result_type(self, op: BoundOp) -> Type:
-        """The type of a bound op's result, from the hub row and the argument types."""
-        text = op.op.result
-        if op.op.is_layer:
-            return Instance(op.spelling.path)
-        if text == "array[same]":
-            first = next(self.type_of(one.node) for one in op.arguments.values() if isinstance(one, Given))
-            return without_storage(first) if isinstance(first, Array) else ARRAY
-        if text in ("array", "array[inexact]", "array[sum]"):
-            found = self._elementwise_result(op, text)
-            rank = created_rank(op, self.type_of)
-            return found if rank is None else Array(found.dtype, rank)
-        if text == "array[dtype]":
-            dtype = op.given("dtype")
-            value = self.types.get(dtype) if dtype is not None else None
-            rank = created_rank(op, self.type_of)
-            if isinstance(value, DType):
-                return Array(value.kind, rank)
-            fixed = op.arguments.get("dtype")
-            if isinstance(fixed, Constant) and isinstance(fixed.value, str):
-                return Array(dtype_kind(fixed.value), rank)
-            return Array(self._default_kind(op) if dtype is None else None, rank)
-        if text == "arrays":
-            return Sequence(Array(self._arrays_kind(op)), "tuple")
-        if text == "same":
-            return next((self.types.get(a.node, ARRAY) for a in op.arguments.values() if isinstance(a, Given)), ARRAY)
-        result = parse_type(text)
-        if result == Callback(LikeResult()):
-            function = next(argument.node for argument in op.arguments.values() if isinstance(argument, Given))
-            return Callback(without_rank(self._result_of_callable(self.types.get(function, UNKNOWN))))
-        if isinstance(result, Array):
-            return Array(result.dtype, created_rank(op, self.type_of), result.storage)
-        return name_results(result, op.spelling.results)
-
-    def _elementwise_result(self, op: BoundOp, text: str) -> Array:
-        """An array of the arguments' common kind; floats of whole numbers, or whole numbers of truth values."""
-        kinds = {parameter.name: parameter.kind for parameter in op.op.parameters}
-        dtype: str | None = None
-        first = True
-        for name, argument in op.arguments.items():
-            if isinstance(argument, Constant) or not kinds.get(name, "").startswith("array"):
-                continue
-            if not isinstance(argument, Given) or kinds[name] == "arrays":
-                return Array(self._arrays_kind(op))
-            value = self.types.get(argument.node, UNKNOWN)
-            kind = value.dtype if isinstance(value, Array) else value.kind if isinstance(value, Scalar) else None
-            dtype = kind if first else (promote(Array(dtype), Array(kind)).dtype)  # type: ignore[attr-defined]
-            first = False
-        if text == "array[inexact]" and dtype in ("int", "bool"):
-            modes = (op.arguments.get(name) for name, kind in kinds.items() if kind == "str")
-            return Array("float" if all(isinstance(mode, Constant) for mode in modes) else None)
-        asked = op.given("dtype") if text == "array[sum]" else None
-        if asked is not None:
-            found = self.types.get(asked)
-            return Array(found.kind if isinstance(found, DType) else None)
-        if text == "array[sum]" and dtype == "bool":
-            return Array("int")
-        return Array(dtype if dtype in ("float", "int", "bool", "complex") else None)
-
-    def _default_kind(self, op: BoundOp) -> str | None:
-        """The kind of a new array when no element type was asked for: that of its contents, or float."""
-        fixed = op.arguments.get("dtype")
-        if isinstance(fixed, Constant) and fixed.value is not None:
-            return None
-        contents = [parameter.name for parameter in op.op.parameters if parameter.kind in ("scalar", "any")]
-        if not contents:
-            return "float"
-        given = [op.arguments[name] for name in contents if isinstance(op.arguments.get(name), Given)]
-        return _common_kind([_content_kind(self.types.get(argument.node, UNKNOWN)) for argument in given])  # type: ignore[union-attr]
-
-    def _arrays_kind(self, op: BoundOp) -> str | None:
-        """The common kind of all arrays that an op takes, in sequences or one by one."""
-        kinds: list[str | None] = []
-        for parameter in op.op.parameters:
-            argument = op.arguments.get(parameter.name)
-            if not parameter.kind.startswith("array") or argument is None or isinstance(argument, Constant):
-                continue
-            nodes = [argument.node] if isinstance(argument, Given) else [one.value for one in argument.arguments]
-            kinds += [_content_kind(self.types.get(node, UNKNOWN)) for node in nodes]
-        return _common_kind(kinds)
 
     def subscript(self, node: cst.Subscript) -> Type:
         value = self.evaluate(node.value)
@@ -356,7 +163,7 @@ class ExpressionEvaluator:
             return UNKNOWN
         index = node.slice[0].slice
         if isinstance(index, cst.Slice):
-            return self._sliced(value, index)
+            return sliced(value, index)
         position = literal(index.value) if isinstance(index, cst.Index) else None
         match value:
             case Tuple(items=items) if isinstance(position, int) and -len(items) <= position < len(items):
@@ -367,14 +174,6 @@ class ExpressionEvaluator:
                 found = self.summaries.attribute(value, str(position) if isinstance(position, int) else "[]")
                 return self.summaries.attribute(value, "[]") if isinstance(found, Method) else found
         return item_type(value)
-
-    def _sliced(self, value: Type, index: cst.Slice) -> Type:
-        if isinstance(value, Tuple):
-            bounds = [literal(part) if part is not None else None for part in (index.lower, index.upper, index.step)]
-            if all(bound is None or isinstance(bound, int) for bound in bounds):
-                return Tuple(value.items[slice(*bounds)])
-            return Sequence(item_type(value), "tuple")
-        return Shape() if isinstance(value, Shape) else value if isinstance(value, (Sequence, Scalar)) else UNKNOWN
 
     def slice_element(self, node: cst.SubscriptElement) -> Type:
         if isinstance(node.slice, cst.Index):
@@ -392,17 +191,7 @@ class ExpressionEvaluator:
             if isinstance(node.operator, cst.Divide) and isinstance(found, Array) and found.dtype in ("int", "bool"):
                 return replace(found, dtype="float")
             return found
-        if isinstance(node.operator, cst.Add) and isinstance(left, (Tuple, Shape, Sequence)):
-            if isinstance(left, Tuple) and isinstance(right, Tuple):
-                return Tuple(left.items + right.items)
-            return join(left, right) if not isinstance(left, Shape) else Shape()
-        if isinstance(node.operator, cst.Multiply) and isinstance(left, (Tuple, Sequence)):
-            return Sequence(item_type(left), "tuple" if isinstance(left, Tuple) else "list")
-        if isinstance(left, Scalar) and left.kind == "str":
-            return STR
-        if isinstance(left, Scalar) and isinstance(right, Scalar):
-            return FLOAT if isinstance(node.operator, cst.Divide) else promote(left, right)
-        return UNKNOWN
+        return plain_arithmetic(node.operator, left, right)
 
     def unary(self, node: cst.UnaryOperation) -> Type:
         inner = self.evaluate(node.expression)
