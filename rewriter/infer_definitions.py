@@ -11,18 +11,7 @@ import libcst as cst
 from .infer_expressions import Environment
 from .infer_parameters import ParameterTypes, decorator_name
 from .infer_statements import StatementWalker
-from .lattice import (
-    NONE,
-    UNKNOWN,
-    Array,
-    Callback,
-    Instance,
-    Method,
-    Reference,
-    Type,
-    join,
-    without_storage,
-)
+from .lattice import NONE, UNKNOWN, Array, Callback, Instance, Method, Reference, Type, join, without_storage
 from .names import Definition, FileScope, Repository
 from .nodes import walk
 from .tables import Tables

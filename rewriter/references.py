@@ -12,7 +12,7 @@ from .expressions import keyword_argument, literal_node
 from .read import Refusal, hub_value
 from .signature import MISSING, Opaque, Passing
 from .tables import CONTEXT, DROP, REFUSE, HubOp, Spelling
-from .write import own_value, same_value
+from .write_arguments import own_value, same_value
 
 
 def write_reference(context: FileContext, node: cst.BaseExpression, path: str) -> cst.BaseExpression | Refusal | None:

@@ -8,17 +8,7 @@ import libcst as cst
 
 from .annotations import NamesOf, annotation_type
 from .framework_types import FrameworkTypes
-from .lattice import (
-    UNKNOWN,
-    Either,
-    Instance,
-    Mapping,
-    Reference,
-    Sequence,
-    Tuple,
-    Type,
-    join_all,
-)
+from .lattice import UNKNOWN, Either, Instance, Mapping, Reference, Sequence, Tuple, Type, join_all
 from .method_definitions import MethodDefinitions
 from .names import Definition, FileScope, Repository, bind_import, dotted
 from .nodes import NodesByKind

@@ -18,7 +18,8 @@ from .references import family_reason, unknown, write_reference
 from .rule import Rule
 from .source import MARK, SKIP
 from .tables import HELPERS
-from .write import OpWriter, Supplier
+from .write import OpWriter
+from .write_arguments import Supplier
 
 
 class Rewriter:
