@@ -53,7 +53,13 @@ def read_question(node: cst.Call | cst.Comparison, context: FileContext) -> Answ
     return _answer(node, context)
 
 
-def write_question(construct: Answer, node: cst.Call | cst.Comparison, context: FileContext) -> cst.Name:
+def read_attribute(node: cst.Attribute, context: FileContext) -> Answer | None:
+    """`x.requires_grad` by itself."""
+    assigned = len(context.stack) > 1 and isinstance(context.stack[-2], (cst.AssignTarget, cst.Del))
+    return None if assigned else _answer(node, context)
+
+
+def write_question(construct: Answer, node: cst.Attribute | cst.Call | cst.Comparison, context: FileContext) -> cst.Name:
     """`False`."""
     _note(node, construct, context)
     return cst.Name(str(construct.value), lpar=node.lpar, rpar=node.rpar)
@@ -193,6 +199,7 @@ def _rule(name: str, kind: type[cst.CSTNode], read: Any, write: Any, order: int 
 RULES = (
     _rule("question", cst.Call, read_question, write_question),
     _rule("comparison", cst.Comparison, read_question, write_question),
+    _rule("attribute", cst.Attribute, read_attribute, write_question, order=24),
     _rule("version", cst.Attribute, read_version, write_version),
     _rule("version_part", cst.Call, read_version, write_version),
     _rule("version_name", cst.Name, read_version, write_version),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import UNKNOWN, Callback, Instance, Method, Reference
+from ..rewriter.lattice import UNKNOWN, Callback, Either, Instance, Method, Reference
 from ..rewriter.names import Definition, dotted
 from ..rewriter.nodes import walk
 
@@ -190,6 +190,8 @@ class _Scope:
             chosen = all(isinstance(value, choices) for value in self.values.get(name, ()))
             if callee.origin is None and name and f"{name}()" not in self.values and chosen:
                 self.evidence.calls.add(call)  # `norm_layer: Callable`: whatever the caller gives.
+        elif isinstance(callee, Either) and any(option == Callback(UNKNOWN) for option in callee.options):
+            self.evidence.calls.add(call)  # `norm_layer: Callable = LayerNorm`
         elif isinstance(callee, Reference):
             self._note_maker(self.inference.repository.resolve(callee.path))
         elif isinstance(callee, Method) and isinstance(callee.receiver, Instance):

@@ -286,23 +286,8 @@ def _change(
             right = value.right.with_changes(lpar=[], rpar=[]) if value.right.lpar else value.right
             return cst.AugAssign(target, _ASSIGNED[type(value.operator)](), right)  # type: ignore[arg-type]
     if local or shape:
-        return _assign(place, _in_own_type(value, call, context))
+        return _assign(place, value)
     return _assign(place if isinstance(array, cst.Subscript) else _whole(place), value)
-
-
-def _in_own_type(value: Node, call: MutatingCall, context: FileContext) -> Node:
-    """The value that an array gets which is given as `out`, and keeps its element type."""
-    kinds = {_dtype(array, context) for array in (call.array, call.node)}
-    if call.rule != "out_argument" or (len(kinds) == 1 and None not in kinds):
-        return value
-    array = context.rewrite(call.array)
-    cast: Node = context.expression("{value}.astype({array}.dtype)", value=parenthesized(value), array=array)
-    return cast
-
-
-def _dtype(array: Node, context: FileContext) -> str | None:
-    found = context.type_of(array)
-    return found.dtype if isinstance(found, Array) else None
 
 
 def _whole(place: Node) -> cst.Subscript:
@@ -339,7 +324,7 @@ def write_call(construct: Changed, node: cst.Call, context: FileContext) -> Any:
         context.state["kept_mutations_refused"] = value
         return value
     context.converted(node, op="in_place_update", api=construct.call.api, rule=construct.call.rule)
-    return _in_own_type(value, construct.call, context)
+    return value
 
 
 def _nothing(*_: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import Reference
+from ..rewriter.lattice import Array, Reference
 from ..rewriter.names import Definition
 from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp, literal
@@ -77,6 +77,8 @@ class Answers:
         match node:
             case cst.Call():
                 return self._call(node)
+            case cst.Attribute():
+                return self._attribute(node)
             case cst.UnaryOperation(operator=cst.Not(), expression=inner):
                 found = self.answer(inner)
                 return replace(found, value=not found.value) if found is not None else None
@@ -111,9 +113,9 @@ class Answers:
             return Answer(False, path)
         bound = self.bound.get(node)
         hub = bound.op.name if isinstance(bound, BoundOp) else self.source.hub_name("questions", path)
-        known = self.target.fact("constant_answers", hub) if hub is not None else None
+        known = self._constant(hub, path or (bound.api if isinstance(bound, BoundOp) else ""))
         if known is not None:
-            return Answer(known["value"], path or bound.api, known.get("review", ""))  # type: ignore[union-attr]
+            return known
         starter = self.fact("false_unless_started", default={}).get(path)
         if starter is not None:
             return None if _calls(self.inference, starter) else Answer(False, path)
@@ -130,6 +132,19 @@ class Answers:
             if isinstance(text, str) and isinstance(start, str):
                 return Answer(text.startswith(start), self._version_path)
         return None
+
+    def _attribute(self, node: cst.Attribute) -> Answer | None:
+        """`x.requires_grad` of an array that is no weight."""
+        value = self.types.get(node.value)
+        if not isinstance(value, Array) or value.storage:
+            return None
+        api = f"{self.source.array_class.rpartition('.')[2]}.{node.attr.value}"
+        return self._constant(self.source.hub_name("questions", api), api)
+
+    def _constant(self, hub: str | None, api: str) -> Answer | None:
+        """What the target always answers."""
+        known = self.target.fact("constant_answers", hub) if hub is not None else None
+        return Answer(known["value"], api, known.get("review", "")) if known is not None else None
 
     def _instance(self, classes: cst.BaseExpression) -> Answer | None:
         """`isinstance(model, DataParallel)` where nothing in the repository builds one."""

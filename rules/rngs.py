@@ -172,6 +172,8 @@ def may_take_rngs(context: FileContext, callee: Type) -> bool:
 
 def _built_class(maker: Type) -> str | None:
     """The class that a class or a function builds; the base class of modules stands for all of them."""
+    if isinstance(maker, Partial):
+        return _built_class(maker.function)
     if isinstance(maker, Callback) and isinstance(maker.result, Instance):
         return maker.result.path
     return maker.path if isinstance(maker, Reference) else None

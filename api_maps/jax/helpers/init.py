@@ -5,11 +5,16 @@ Fans are counted on torch's layout: weight [out, in, *kernel].
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+
+from .process_stream import next_key
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -142,3 +147,13 @@ def sparse_(tensor: nnx.Variable, sparsity: float, std: float = 0.01, *, key: ja
     ranks = jnp.argsort(jnp.argsort(jax.random.uniform(choose, (rows, columns)), axis=0), axis=0)
     value = std * jax.random.normal(draw, (rows, columns))
     return filled(tensor, jnp.where(ranks < math.ceil(sparsity * rows), 0.0, value))
+
+
+def keyed(initializer: Callable[..., nnx.Variable]) -> Callable[..., nnx.Variable]:
+    """The initializer for callers that have no key: each call draws one from the process's stream."""
+
+    @functools.wraps(initializer)
+    def fill(tensor: nnx.Variable, *args: Any, **kwargs: Any) -> nnx.Variable:
+        return initializer(tensor, *args, key=next_key(), **kwargs)
+
+    return fill
