@@ -15,8 +15,8 @@ from ..rewriter.lattice import UNKNOWN, Instance, Reference
 from ..rewriter.names import dotted
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
+from .definition_nodes import is_module_class_node
 from .module_class import is_super, others_forward
-from .rngs import is_module_class_node
 
 _NAMES = {"jax": "__call__", "tensorflow": "call"}
 _BY_NAME = frozenset(("getattr", "hasattr", "setattr", "delattr", "inspect.getattr_static"))

@@ -16,7 +16,7 @@ from ..rewriter.lattice import RandomKey
 from ..rewriter.names import dotted
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
-from .rngs import is_seeding
+from .seeding import is_seeding
 
 _CLASS = "torch.Generator"
 _MERGED = "generators_seeded_below"

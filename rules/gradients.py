@@ -18,7 +18,8 @@ from ..rewriter.rule import Rule
 from .differentiated import is_differentiated
 from .input_gradients import plan_of
 from .mixed_precision import REGIONS, is_disabled, mixes
-from .name_flow import effects, effects_of_targets
+from .name_flow import effects
+from .requires_grad import INPUT_REASON, Trainable, is_listed_parameter
 
 _STOPPING = frozenset(("torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad"))
 _FOLLOWING = frozenset(("torch.enable_grad", "torch.autograd.enable_grad"))
@@ -57,14 +58,6 @@ class Detached:
 
     array: cst.BaseExpression
     in_place: bool = False
-
-
-@dataclass(frozen=True)
-class Trainable:
-    """A parameter, or all of a module's, frozen or thawed; `flag` None asks instead."""
-
-    target: cst.BaseExpression
-    flag: cst.BaseExpression | None
 
 
 def _mode(context: FileContext, node: cst.BaseExpression) -> tuple[str, bool] | None:
@@ -237,7 +230,7 @@ def read_call(node: cst.Call, context: FileContext) -> Detached | Trainable | Re
         return Refusal(_HOOK_REASON, node, f"Tensor.{name}")
     if name == "detach" and not node.args and (isinstance(value, Array) or value == UNKNOWN):
         return None if context.inference.defines_method("detach", node) and value == UNKNOWN else Detached(receiver)
-    listed = name == "requires_grad_" and _is_listed_parameter(receiver, context)
+    listed = name == "requires_grad_" and is_listed_parameter(receiver, context)
     if name == "requires_grad_" and (isinstance(value, Array) or listed):
         flag = node.args[0].value if node.args else cst.Name("True")
         if listed or (isinstance(value, Array) and value.storage == "parameter"):
@@ -246,14 +239,6 @@ def read_call(node: cst.Call, context: FileContext) -> Detached | Trainable | Re
             return Detached(receiver)
         return Refusal(INPUT_REASON, node, "Tensor.requires_grad_")
     return None
-
-
-INPUT_REASON = "gradients with respect to an input; write the computation as a function of it and use jax.grad"
-
-
-def input_reason(context: FileContext) -> str:
-    """Why an input is not marked as one to differentiate by."""
-    return context.target.fact("missing_families", "derivatives") or INPUT_REASON
 
 
 def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:
@@ -324,55 +309,6 @@ def write_statement(construct: Any, node: cst.SimpleStatementLine, context: File
     return node.with_changes(body=[cst.Expr(call)])
 
 
-def read_flag(node: cst.Attribute, context: FileContext) -> Trainable | Refusal | None:
-    """`p.requires_grad` of a parameter."""
-    if node.attr.value != "requires_grad":
-        return None
-    parent = context.stack[-2] if len(context.stack) > 1 else None
-    value = context.type_of(node.value)
-    if isinstance(parent, cst.AssignTarget) or not (isinstance(value, Array) or value == UNKNOWN):
-        return None
-    if (isinstance(value, Array) and value.storage == "parameter") or _is_listed_parameter(node.value, context):
-        return Trainable(node.value, None)
-    return Refusal(
-        "whether an array requires a gradient is not known in JAX; parameters say so with isinstance(p, nnx.Param)",
-        node,
-        "Tensor.requires_grad")  # fmt: skip
-
-
-def _is_listed_parameter(node: cst.BaseExpression, context: FileContext) -> bool:
-    """Whether a name runs over `.parameters()` or `.named_parameters()` in the same function."""
-    name = dotted(node)
-    body = context.enclosing(cst.FunctionDef) or context.module
-    for loop in walk(body):
-        if isinstance(loop, (cst.For, cst.CompFor)) and isinstance(loop.iter, cst.Call):
-            listed = (dotted(loop.iter.func) or "").rpartition(".")[2] in ("parameters", "named_parameters")
-            if listed and name in effects_of_targets([loop.target]).binds:
-                return True
-    return False
-
-
-def read_grad(node: cst.Attribute, context: FileContext) -> Refusal | None:
-    """`p.grad`: gradients are values of their own in JAX."""
-    if node.attr.value != "grad":
-        return None
-    value = context.type_of(node.value)
-    if not isinstance(value, Array) and not (value == UNKNOWN and _calls_backward(context)):
-        return None
-    return Refusal("arrays hold no .grad in JAX; use what nnx.grad or jax.grad returns", node, "Tensor.grad")
-
-
-def _calls_backward(context: FileContext) -> bool:
-    body = context.enclosing(cst.FunctionDef) or context.module
-    return any(isinstance(part, cst.Attribute) and part.attr.value in ("backward", "zero_grad") for part in walk(body))
-
-
-def write_flag(construct: Trainable, node: cst.Attribute, context: FileContext) -> Any:
-    """The helper's answer."""
-    context.converted(node, op="requires_grad", api="Tensor.requires_grad", rule="gradients")
-    return context.expression("helpers.requires_grad({target})", target=context.rewrite(construct.target))
-
-
 RULES = (
     Rule("no_grad", (cst.With,), {"torch": read_with}, dict.fromkeys(("jax", "tensorflow", "numpy"), write_with), order=20),
     Rule(
@@ -396,13 +332,5 @@ RULES = (
         {"torch": read_statement},
         dict.fromkeys(("jax", "tensorflow"), write_statement),
         order=15,
-    ),
-    Rule("grad_attribute", (cst.Attribute,), {"torch": read_grad}, {"jax": lambda *_: None}, order=10),
-    Rule(
-        "requires_grad",
-        (cst.Attribute,),
-        {"torch": read_flag},
-        dict.fromkeys(("jax", "tensorflow"), write_flag),
-        order=25,
     ),
 )

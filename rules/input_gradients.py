@@ -21,7 +21,8 @@ from .input_gradient_lines import blocks, cleared, clears_module, is_mark, last_
 from .name_flow import Fate, Place, all_params, effects, fate, needed_after, parameter_names
 from .optimizer_models import own_nodes
 from .places import surroundings
-from .rngs import needs_randomness, rngs_source
+from .rngs import rngs_source
+from .seeding import needs_randomness
 
 GRAD = "torch.autograd.grad"
 _OPTIONS = (

@@ -13,9 +13,10 @@ from ..rewriter.names import dotted
 from ..rewriter.read import BoundOp, Refusal, literal
 from ..rewriter.rule import Rule
 from .differentiated import is_differentiated
-from .gradients import input_reason, stop_gradient
+from .gradients import stop_gradient
 from .input_gradient_lines import is_mark
 from .input_gradients import GRAD, Derivative, Take, plan_of
+from .requires_grad import input_reason
 from .training_step import training_plan
 
 _OP = "input_gradient"

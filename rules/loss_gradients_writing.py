@@ -14,7 +14,7 @@ from ..rewriter.nodes import walk
 from ..rewriter.rule import Rule
 from .loss_gradients import Clip, GradientBlock, LossGradient, Update, read_block
 from .name_flow import Fate, effects, effects_of, fate
-from .rngs import NAME as RNGS
+from .rngs_takers import NAME as RNGS
 from .training_step import BLOCKS
 from .training_tape import gradient_of, taped, update_of
 

@@ -9,7 +9,8 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.lattice import Partial, Type
 from ..rewriter.rule import Rule
-from .rngs import mapped_maker, may_take_rngs, module_rngs
+from .rngs import module_rngs
+from .rngs_takers import mapped_maker, may_take_rngs
 
 
 @dataclass(frozen=True)

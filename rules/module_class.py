@@ -11,7 +11,9 @@ from ..rewriter.context import FileContext
 from ..rewriter.lattice import UNKNOWN, Instance, Reference
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
-from .rngs import WITHOUT_CONSTRUCTOR, add_rngs_parameter, class_takes_rngs, is_module_class_node
+from .definition_nodes import is_module_class_node
+from .rngs import add_rngs_parameter
+from .rngs_takers import WITHOUT_CONSTRUCTOR, class_takes_rngs
 
 _MODE = "deterministic"
 

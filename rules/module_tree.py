@@ -12,8 +12,9 @@ from ..rewriter.expressions import append_argument, keyword_argument, normal_com
 from ..rewriter.lattice import UNKNOWN, Instance, Method, Reference, Type
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
+from .definition_nodes import is_module_class_node
 from .module_class import is_super
-from .rngs import generator_key, is_module_class_node, rngs_source
+from .rngs import generator_key, rngs_source
 
 #: Methods of torch modules that have a function of the same name over NNX modules.
 QUERIES = {

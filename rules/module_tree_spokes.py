@@ -23,7 +23,7 @@ from .module_tree import (
     is_module_value,
     read_initializer,
 )
-from .rngs import Seeding, read_seeding
+from .seeding import Seeding, read_seeding
 
 
 def write_call(construct: Any, node: cst.Call, context: FileContext) -> Any:

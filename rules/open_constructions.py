@@ -16,7 +16,8 @@ from ..rewriter.lattice import Either, Partial, Reference, Type
 from ..rewriter.read import BoundOp, Refusal
 from ..rewriter.rule import Rule
 from .evident_modules import is_evident_construction
-from .rngs import NAME, inherits_layer, may_take_rngs, module_rngs, takes_rngs
+from .rngs import module_rngs
+from .rngs_takers import NAME, inherits_layer, may_take_rngs, takes_rngs
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from ..rewriter.names import dotted
 from ..rewriter.nodes import children
 from ..rewriter.read import BoundOp, literal
 from ..rewriter.rule import Rule
-from .rngs import NAME, SCRIPT, seeds_anywhere, seeds_here
+from .rngs import SCRIPT
+from .rngs_takers import NAME
+from .seeding import seeds_anywhere, seeds_here
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from ..rewriter.context import FileContext
 from ..rewriter.expressions import append_argument, keyword_argument
 from ..rewriter.read import BoundOp, Refusal, read_call
 from ..rewriter.rule import Rule
+from .definition_nodes import is_module_class_node
 from .module_class import is_super
-from .rngs import NAME, class_takes_rngs, is_module_class_node
+from .rngs_takers import NAME, class_takes_rngs
 
 
 @dataclass(frozen=True)

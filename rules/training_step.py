@@ -19,7 +19,7 @@ from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 from .optimizer_models import Scope
-from .rngs import NAME as RNGS
+from .rngs_takers import NAME as RNGS
 from .training_closures import Closures
 from .training_comments import about_clearing, behind_definition, with_comments
 from .training_events import Found

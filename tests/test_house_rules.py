@@ -27,8 +27,6 @@ MAY_IMPORT = {
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 60
 #: Larger files, with the reason why they are one idea.
 LARGER_FILES = {
-    "rules/rngs.py": "one property, who takes rngs, asked of classes, factories and callers",
-    "rules/gradients.py": "the many ways of saying that no gradient flows",
     "rules/training_step.py": "one plan for the lines of a training function, each event with its own way of being written",
 }
 
