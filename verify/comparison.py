@@ -34,6 +34,29 @@ class StageResult:
 
 
 @dataclass(frozen=True)
+class OwnTest:
+    """One of the repository's own tests, under the original's framework and under the converted's.
+
+    before, after: `passed`, `failed`, `error`, `skipped`, or `missing` where it was not run.
+    """
+
+    test: str
+    before: str
+    after: str
+    message: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """`passes`, `lost` (it passed before), `fails on both sides`, `mended`, or `not compared`."""
+        wrong = ("failed", "error")
+        if self.before == "passed":
+            return "passes" if self.after == "passed" else "lost"
+        if self.before in wrong and self.after in wrong:
+            return "fails on both sides"
+        return "mended" if self.before in wrong and self.after == "passed" else "not compared"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """All stages of a verification. `ok` is False when a stage failed, and when nothing could be compared."""
 
@@ -42,6 +65,7 @@ class Comparison:
     device: str = "cpu"
     stages: tuple[StageResult, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    tests: tuple[OwnTest, ...] = field(default=())
 
     @property
     def failed(self) -> tuple[StageResult, ...]:
@@ -69,6 +93,7 @@ class Comparison:
             "device": self.device,
             "ok": self.ok,
             "stages": [asdict(stage) for stage in self.stages],
+            "tests": [{**asdict(test), "verdict": test.verdict} for test in self.tests],
             "notes": list(self.notes),
         }
 

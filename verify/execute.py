@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from .adapters.base import Adapter, SubmoduleCall, replaced
-from .gather import time_limit
 from .noise import NoiseStream, fixed_normal
 from .problems import WeightMismatch
+from .timing import time_limit
 from .transfer import State, WeightRoute, route
 from .values import ArrayStore, Decoder, Encoder, Json, array_leaves, map_arrays
 

@@ -22,84 +22,31 @@ import importlib
 import inspect
 import io
 import runpy
-import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .adapters.base import Adapter
 from .annotations import annotated_cases
+from .own_tests import run_tests
 from .problems import CannotEncode, VerifyError
 from .recorder import Recorder
 from .sources import is_test
+from .timing import time_limit
 from .values import Encoder, Json
 
 ENTRY_POINTS = ("train.py", "main.py", "run.py", "demo.py", "example.py")
 
 
-class _OutOfTime(BaseException):
-    """Raised by the alarm; not an Exception, so that user code does not swallow it."""
-
-
-@contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the main thread after some seconds (where the system has alarms)."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def ring(*_: Any) -> None:
-        raise _OutOfTime
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    except _OutOfTime:
-        raise TimeoutError(f"took longer than {seconds:g} s") from None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def run_tests(tests: list[str], seconds: float) -> tuple[dict[str, str], str]:
-    """Run test files with pytest: the outcome of each test by its id, and a remark when something went wrong."""
-    try:
-        import pytest
-    except ImportError:
-        return {}, "pytest is not installed: the repository's own tests were not run"
-    outcomes: dict[str, str] = {}
-
-    class Plugin:
-        """Collects outcomes; a test counts as failed when any of its phases fails."""
-
-        def pytest_runtest_logreport(self, report: Any) -> None:
-            if report.when == "call" or report.outcome != "passed":
-                problem = "" if report.outcome != "failed" else str(report.longrepr).strip().splitlines()[-1]
-                outcomes[report.nodeid] = f"{report.outcome}: {problem}" if problem else report.outcome
-
-        def pytest_collectreport(self, report: Any) -> None:
-            if report.outcome == "failed":
-                outcomes[report.nodeid] = "failed: " + str(report.longrepr).strip().splitlines()[-1]
-
-    arguments = ["-q", "-p", "no:cacheprovider", "--no-header", "-o", "addopts=", *tests]
-    try:
-        with time_limit(seconds), contextlib.redirect_stdout(io.StringIO()):
-            pytest.main(arguments, plugins=[Plugin()])
-    except TimeoutError as problem:
-        return outcomes, f"the repository's own tests: {problem}"
-    return outcomes, ""
-
-
-def record_tests(recorder: Recorder, tests: list[str], seconds: float) -> tuple[dict[str, str], list[str]]:
-    """Record while the repository's own tests run."""
+def record_tests(recorder: Recorder, tests: list[str], seconds: float, out: Path) -> list[str]:
+    """Record while the repository's own tests run; their outcomes go into a file of the folder `out`."""
     if not tests:
-        return {}, []
+        return []
     with recorder.watching():
-        outcomes, remark = run_tests(tests, seconds)
-    return outcomes, [remark] if remark else []
+        remark = run_tests(tests, seconds, out)
+    return [remark] if remark else []
 
 
 def record_entry_point(recorder: Recorder, folder: Path, seconds: float) -> list[str]:
@@ -192,17 +139,17 @@ def gather(
     inputs: Path | None,
     tests: list[str],
     seconds: float,
-) -> tuple[dict[str, str], list[str]]:
+    out: Path,
+) -> list[str]:
     """Fill the recorder from all places, in order; a subject keeps the cases of the first place that has some."""
     notes: list[str] = []
     names = list(modules)
     from_file = cases_of_file(inputs, adapter, recorder, names) if inputs else []
-    outcomes, remarks = record_tests(recorder, tests, seconds)
-    notes += remarks
+    notes += record_tests(recorder, tests, seconds, out)
     if not recorder.cases and not from_file and folder.is_dir():
         notes += record_entry_point(recorder, folder, min(seconds, 60.0))
     _prefer(recorder, from_file, lambda have: annotated_cases(adapter, recorder, names, have))
-    return outcomes, notes
+    return notes
 
 
 def _prefer(recorder: Recorder, first: list[Json], last: Callable[[set[str]], list[Json]]) -> None:

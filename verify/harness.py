@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .comparison import Comparison, StageResult, ordered
+from .comparison import Comparison, OwnTest, StageResult, ordered
 from .inputs_object import write_inputs
 from .locating import first_diverging
 from .measure import JITTER
+from .outcomes import Ran, compared, read_outcomes, stage_of_tests
+from .own_tests import REMARK_FILE
 from .process import Ended, Side, run_worker
 from .results import Measured, Runs, merged, results_of_case
 from .sources import CodeBase, choose_frameworks, is_test, locate, working_copy
@@ -79,8 +81,8 @@ def verify(
             device,
             timeout,
         )
-        stages, notes = run.all_stages(write_inputs(inputs, folder), tests)
-    return Comparison(str(theirs.path), str(ours.path), device, ordered(stages), tuple(notes))
+        stages, notes, own_tests = run.all_stages(write_inputs(inputs, folder), tests)
+    return Comparison(str(theirs.path), str(ours.path), device, ordered(stages), tuple(notes), own_tests)
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,10 @@ class _Run:
     device: str
     timeout: float
 
-    def all_stages(self, inputs: Path | None, tests: bool) -> tuple[list[StageResult], list[str]]:
-        """Every stage, and remarks for the reader."""
+    def all_stages(
+        self, inputs: Path | None, tests: bool
+    ) -> tuple[list[StageResult], list[str], tuple[OwnTest, ...]]:
+        """Every stage, remarks for the reader, and the repository's own tests one by one."""
         stages = list(self._spec())
         recorded, notes = self._record(inputs)
         cases = [case for case in recorded["cases"] if self._wanted(case["qualname"])]
@@ -110,9 +114,8 @@ class _Run:
         ]
         if not cases:
             notes.append("no inputs were found: give --inputs FILE, of which `ivy-convert verify --help` shows one")
-        if tests and recorded["outcomes"]:
-            stages += self._own_tests(recorded["outcomes"])
-        return stages, notes
+        own_stage, own_tests = self._own_tests() if tests else ([], ())
+        return [*stages, *own_stage], notes, own_tests
 
     def _wanted(self, qualname: str) -> bool:
         only = self.original.code.only
@@ -159,7 +162,7 @@ class _Run:
         )
         file = ended.out / "cases.json"
         if not file.exists():
-            return {"cases": [], "refused": {}, "outcomes": {}}, [f"recording inputs {ended.problem}"]
+            return {"cases": [], "refused": {}}, [f"recording inputs {ended.problem}"]
         recorded = json.loads(file.read_text("utf-8"))
         return recorded, [*recorded["notes"], *([ended.problem] if ended.problem else [])]
 
@@ -260,32 +263,25 @@ class _Run:
 
     # --- the repository's own tests -------------------------------------------------------------------------
 
-    def _own_tests(self, before: Mapping[str, str]) -> list[StageResult]:
+    def _own_tests(self) -> tuple[list[StageResult], tuple[OwnTest, ...]]:
+        """The tests that ran while inputs were recorded, once more on the converted side."""
         files = self._test_files(self.converted.code)
-        passed = [name for name, outcome in before.items() if outcome == "passed"]
-        if not files or not passed:
-            return []
+        before, root = read_outcomes(self.folder / "record")
+        if not files or not before:
+            return [], ()
+        # what failed under the recorder's eyes has a second chance without it
+        again = [f"{root}/{test}" for test, ran in before.items() if ran.failed]
+        if again:
+            before |= self._tests_on(self.original, "tests-original", again)[0]
+        after, remark = self._tests_on(self.converted, "tests", files)
+        tests = compared(before, after, same_names=not self.original.code.is_file)
+        return [stage_of_tests(tests, remark)], tests
+
+    def _tests_on(self, side: Side, name: str, tests: list[str]) -> tuple[dict[str, Ran], str]:
+        """The outcomes of test files or single tests on one side, and a remark."""
+        seconds = 0.9 * self.timeout
         ended = run_worker(
-            self.converted,
-            self.folder / "tests",
-            self.device,
-            self.timeout,
-            task="tests",
-            tests=files,
-            seconds=0.9 * self.timeout,
+            side, self.folder / name, self.device, self.timeout, task="tests", tests=tests, seconds=seconds
         )
-        file = ended.out / "outcomes.json"
-        subject = "the repository's own tests"
-        if not file.exists():
-            return [StageResult("tests", subject, "failed", reason=ended.problem)]
-        content = json.loads(file.read_text("utf-8"))
-        after = content["outcomes"]
-        # a file that cannot be imported has one outcome for all its tests
-        wrong = {name: after.get(name, after.get(name.partition("::")[0], "was not run")) for name in passed}
-        wrong = {name: outcome for name, outcome in wrong.items() if outcome != "passed"}
-        reason = f"{len(passed) - len(wrong)} of {len(passed)} pass"
-        if wrong:
-            reason += "; " + "; ".join(f"{name} {outcome}" for name, outcome in list(wrong.items())[:5])
-        if content["remark"]:
-            reason += f"; {content['remark']}"
-        return [StageResult("tests", subject, "failed" if wrong else "passed", reason=reason)]
+        remark = ended.out / REMARK_FILE
+        return read_outcomes(ended.out, ended.problem)[0], ended.problem or remark.read_text("utf-8")

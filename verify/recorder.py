@@ -226,10 +226,10 @@ def _adopt(case: Json, trial: ArrayStore, store: ArrayStore) -> Json:
     return parts
 
 
-def write_recording(folder: Path, recorder: Recorder, outcomes: dict[str, str], notes: list[str]) -> None:
+def write_recording(folder: Path, recorder: Recorder, notes: list[str]) -> None:
     """Write the cases (JSON) and their arrays (.npz)."""
     recorder.store.save(folder / "cases.npz")
-    content = {"cases": recorder.cases, "refused": recorder.refused, "outcomes": outcomes, "notes": notes}
+    content = {"cases": recorder.cases, "refused": recorder.refused, "notes": notes}
     text = json.dumps(content)
     if recorder.script:
         text = text.replace('"__main__:', f'"{recorder.script}:')

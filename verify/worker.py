@@ -15,8 +15,9 @@ from typing import Any
 
 from .adapters import load_adapter
 from .execute import Case, Weights, finder, measure
-from .gather import gather, run_tests
+from .gather import gather
 from .noise import NoiseStream
+from .own_tests import REMARK_FILE, run_tests
 from .problems import VerifyError
 from .recorder import Recorder, write_recording
 from .transfer import LayerWeights, State
@@ -56,14 +57,13 @@ def main(job_file: str) -> None:
 def _record(job: Json, adapter: Any, out: Path) -> None:
     recorder = Recorder(adapter, job["modules"], ArrayStore())
     inputs = Path(job["inputs"]) if job["inputs"] else None
-    by_name = job["modules"]
-    outcomes, notes = gather(adapter, recorder, by_name, Path(job["folder"]), inputs, job["tests"], job["seconds"])
-    write_recording(out, recorder, outcomes, notes)
+    places = (Path(job["folder"]), inputs, job["tests"])
+    notes = gather(adapter, recorder, job["modules"], *places, job["seconds"], out)
+    write_recording(out, recorder, notes)
 
 
 def _tests(job: Json, adapter: Any, out: Path) -> None:
-    outcomes, remark = run_tests(job["tests"], job["seconds"])
-    (out / "outcomes.json").write_text(json.dumps({"outcomes": outcomes, "remark": remark}), "utf-8")
+    (out / REMARK_FILE).write_text(run_tests(job["tests"], job["seconds"], out), "utf-8")
 
 
 def _evaluate(job: Json, adapter: Any, out: Path) -> None:
