@@ -20,6 +20,13 @@ CLIPPING = {
     "torch.nn.utils.clip_grad.clip_grad_value_": "value",
 }  # fmt: skip
 
+#: What each kind of call is called in reports.
+APIS = {
+    "backward": "Tensor.backward", "zero": "torch.optim.Optimizer.zero_grad", "step": "torch.optim.Optimizer.step",
+    "norm": "torch.nn.utils.clip_grad_norm_", "value": "torch.nn.utils.clip_grad_value_",
+    "closure": "torch.optim.Optimizer.step",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Found:

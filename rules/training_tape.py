@@ -15,15 +15,8 @@ from ..rewriter.expressions import dotted_name
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 from .training_plan import Change, Gradient, weight_of
-from .training_step import (
-    BLOCKS,
-    BlockWriter,
-    TrainingStep,
-    read_block,
-    read_call,
-    read_closure_call,
-    write_closure_call,
-)  # fmt: skip
+from .training_step import BLOCKS, TrainingStep, read_block, read_call, read_closure_call, write_closure_call
+from .training_step_writing import BlockWriter
 
 LOSS = "loss"
 
@@ -62,12 +55,12 @@ def update_of(context: FileContext, optimizer: Any, grads: str, models: Sequence
 class TapeWriter(BlockWriter):
     """Writes one block of a function with torch's training steps."""
 
-    def _region(self, gradient: Gradient, anchor: Any) -> None:
+    def region(self, gradient: Gradient, anchor: Any) -> None:
         region = gradient.region
         block = region.places[-1].statements
         for index in region.before:
-            self._emit(self._rewritten(block[index]), ())
-        body = [part for line in region.statements for part in self._rewritten(line)]
+            self.emit(self.rewritten(block[index]), ())
+        body = [part for line in region.statements for part in self.rewritten(line)]
         loss: Any = gradient.loss
         if not isinstance(loss, cst.Name):
             body += self.context.statements("{loss} = {value}", loss=cst.Name(LOSS), value=self.context.rewrite(loss))
@@ -75,19 +68,19 @@ class TapeWriter(BlockWriter):
         if body and gradient.found.line is not anchor:
             body[0] = body[0].with_changes(leading_lines=[])
         if gradient.found.line is anchor:
-            self._report(gradient.found)
-        self._emit([taped(self.context, body, len(gradient.variables) > 1)], anchor.leading_lines)
+            self.report(gradient.found)
+        self.emit([taped(self.context, body, len(gradient.variables) > 1)], anchor.leading_lines)
         prefix = "new_" if gradient.explicit else ""
         comments = [] if gradient.found.line is anchor else gradient.found.line.leading_lines
         comments = [line for line in comments if line.comment is not None] if not gradient.explicit else []
         for variable, group in zip(gradient.variables, gradient.groups, strict=True):
             models = [dotted_name(unit) for unit in group]
-            self._emit([gradient_of(self.context, prefix + variable, loss, models)], comments)
+            self.emit([gradient_of(self.context, prefix + variable, loss, models)], comments)
             comments = []
         if gradient.explicit and gradient.found.line is anchor:
-            self._emit(self._gathered(gradient), ())
+            self.emit(self.gathered(gradient), ())
         for index in region.after:
-            self._emit(self._rewritten(block[index]), ())
+            self.emit(self.rewritten(block[index]), ())
 
     def _update(self, change: Change, line: Any) -> list[Any]:
         assert change.found is not None

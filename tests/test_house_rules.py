@@ -25,10 +25,6 @@ MAY_IMPORT = {
 }
 
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 60
-#: Larger files, with the reason why they are one idea.
-LARGER_FILES = {
-    "rules/training_step.py": "one plan for the lines of a training function, each event with its own way of being written",
-}
 
 
 def relative(path: Path) -> str:
@@ -103,11 +99,7 @@ def test_a_helper_has_a_name_of_its_own(folder: Path) -> None:
 @pytest.mark.parametrize("path", [*FILES, *HELPERS], ids=relative)
 def test_files_and_functions_are_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    lines = text.count("\n")
-    if relative(path) in LARGER_FILES:
-        assert lines > MOST_LINES, "it is small again: take it off the list"
-    else:
-        assert lines <= MOST_LINES
+    assert text.count("\n") <= MOST_LINES
     long = [
         f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
         for node in ast.walk(ast.parse(text))
