@@ -65,7 +65,9 @@ def _collect_places(node: cst.CSTNode, where: Where, found: dict[cst.CSTNode, Wh
 
 
 @dataclass(frozen=True)
-class _CallPlace:
+class CallPlace:
+    """A call, its statement, and the function and file that it stands in."""
+
     call: cst.Call
     statement: cst.CSTNode
     function: cst.CSTNode
@@ -82,7 +84,7 @@ class Aliases:
         self._summaries: dict[cst.CSTNode, Summary | None] = {}
         self._layers: dict[str, FileLayers] = {}
         self._places: dict[str, dict[cst.CSTNode, Where]] = {}
-        self._call_index: dict[cst.CSTNode, list[_CallPlace]] | None = None
+        self._call_index: dict[cst.CSTNode, list[CallPlace]] | None = None
 
     def function(self, node: cst.CSTNode, file: str) -> FunctionAliases:
         """The analysis of a FunctionDef, or of the top level of a Module."""
@@ -164,7 +166,7 @@ class Aliases:
 
     def summary(self, call: cst.Call, callee: Type) -> Summary | None:
         """What the repository's function that a call runs does with its arguments' memory."""
-        definition = self._definition(callee)
+        definition = self.definition(callee)
         if definition is None or not isinstance(definition.node, cst.FunctionDef):
             return None
         return self.summary_of(definition)
@@ -198,16 +200,16 @@ class Aliases:
 
     def callers_lose_nothing(self, function: cst.CSTNode, parameter: str, seen: tuple[cst.CSTNode, ...] = ()) -> bool:
         """Whether every known call passes an array that nobody reads afterwards; False if no call is known."""
-        calls = self._calls().get(function, [])
+        calls = self.calls_of(function)
         if not isinstance(function, cst.FunctionDef) or not calls or function in seen or len(seen) > 5:
             return False
         return all(self._loses_nothing(call, function, parameter, (*seen, function)) for call in calls)
 
     def _loses_nothing(
-        self, place: _CallPlace, function: cst.CSTNode, parameter: str, seen: tuple[cst.CSTNode, ...]
+        self, place: CallPlace, function: cst.CSTNode, parameter: str, seen: tuple[cst.CSTNode, ...]
     ) -> bool:
         assert isinstance(function, cst.FunctionDef)
-        argument = _argument(place.call, self._passed_names(function), parameter)
+        argument = self.argument(place.call, function, parameter)
         if argument is None:
             return False
         analysis = self.function(place.function, place.file)
@@ -222,11 +224,20 @@ class Aliases:
                 return False
         return True
 
-    def _passed_names(self, function: cst.FunctionDef) -> list[str]:
+    def passed_names(self, function: cst.FunctionDef) -> list[str]:
+        """The parameters that callers write, without `self`."""
         names = parameter_names(function)
         return names[1:] if names and names[0] in ("self", "cls") else names
 
-    def _calls(self) -> dict[cst.CSTNode, list[_CallPlace]]:
+    def calls_of(self, function: cst.CSTNode) -> list[CallPlace]:
+        """Every known call of a function of the repository."""
+        return self._calls().get(function, [])
+
+    def argument(self, call: cst.Call, function: cst.FunctionDef, parameter: str) -> cst.BaseExpression | None:
+        """The argument that a call passes for a parameter; None if that cannot be told."""
+        return _argument(call, self.passed_names(function), parameter)
+
+    def _calls(self) -> dict[cst.CSTNode, list[CallPlace]]:
         """Every call of a function of the repository, by the function's node."""
         if self._call_index is None:
             self._call_index = {}
@@ -235,9 +246,9 @@ class Aliases:
                 for node, where in self.places(file).items():
                     if not isinstance(node, cst.Call):
                         continue
-                    definition = self._definition(types.get(node.func, UNKNOWN))
+                    definition = self.definition(types.get(node.func, UNKNOWN))
                     if definition is not None:
-                        found = _CallPlace(node, where.statement, where.function, file)
+                        found = CallPlace(node, where.statement, where.function, file)
                         self._call_index.setdefault(definition.node, []).append(found)
         return self._call_index
 
@@ -250,7 +261,8 @@ class Aliases:
             _collect_places(module, Where(module, module, False), known)
         return known
 
-    def _definition(self, callee: Type) -> Definition | None:
+    def definition(self, callee: Type) -> Definition | None:
+        """The function of the repository that a call of such a value runs."""
         inference = self.inference
         match callee:
             case Reference(path=path):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.expressions import keyword_argument
+from ..rewriter.expressions import keyword_argument, normal_commas
 from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp, Refusal, literal, read_call
 from ..rewriter.rule import Rule
@@ -37,16 +37,25 @@ def read(node: cst.Call, context: FileContext) -> FactoryCall | None:
         return None
     expanded = list(_expanded(node, context))
     arguments = [argument for argument in expanded if argument is not None]
-    dtype = None
-    if context.tables.hub[rows[0].op].is_layer and any(p.name == _DTYPE and p.hub == REFUSE for p in rows[0].parameters):
-        named = [argument for argument in arguments if argument.keyword is not None and argument.keyword.value == _DTYPE]
-        arguments = [argument for argument in arguments if argument not in named]
-        dtype = named[0].value if named and literal(named[0].value) is not None else None
-    if len(arguments) == len(node.args) and dtype is None and arguments == list(node.args):
+    call, dtype = without_dtype(node.with_changes(args=arguments), path, context)
+    if list(call.args) == list(node.args):
         return None
-    call = node.with_changes(args=arguments)
     bound = read_call(context.tables, context.source.name, path, call, context.type_of)
     return FactoryCall(replace(bound, node=node), dtype) if isinstance(bound, BoundOp) and not bound.starred else None
+
+
+def without_dtype(call: cst.Call, path: str, context: FileContext) -> tuple[cst.Call, cst.BaseExpression | None]:
+    """A call that makes a layer without its element type, and that type unless it is None or no layer takes it apart."""
+    rows = context.source.by_path.get(path, ())
+    if not rows or not context.tables.hub[rows[0].op].is_layer:
+        return call, None
+    if not any(parameter.name == _DTYPE and parameter.hub == REFUSE for parameter in rows[0].parameters):
+        return call, None
+    named = [argument for argument in call.args if argument.keyword is not None and argument.keyword.value == _DTYPE]
+    if not named:
+        return call, None
+    dtype = named[0].value if literal(named[0].value) is not None else None
+    return call.with_changes(args=normal_commas([a for a in call.args if a not in named])), dtype
 
 
 def _expanded(node: cst.Call, context: FileContext) -> Iterator[cst.Arg]:

@@ -12,6 +12,7 @@ from ..rewriter.expressions import append_argument, keyword_argument
 from ..rewriter.read import BoundOp, Refusal, read_call
 from ..rewriter.rule import Rule
 from .definition_nodes import is_module_class_node
+from .factory_keywords import without_dtype
 from .module_class import is_super
 from .rngs_takers import NAME, class_takes_rngs
 
@@ -53,21 +54,26 @@ def read_statement(node: cst.SimpleStatementLine, context: FileContext) -> BaseC
 
 def write_statement(construct: BaseConstructor, node: cst.SimpleStatementLine, context: FileContext) -> Any:
     """Nothing for the plain base; otherwise the call with `rngs` where the base's constructor takes it."""
-    call = construct.call
+    call, dtype = construct.call, None
     context.converted(call, op="base_constructor", rule="super_init")
     if construct.trivial:
         return cst.RemovalSentinel.REMOVE
+    if _is_layer(construct.base, context):
+        call, dtype = without_dtype(call, construct.base, context)
     updated = _written_call(construct, call, context)
     if isinstance(updated, Refusal):
         return updated
-    return node.with_changes(body=[cst.Expr(updated)])
+    line = node.with_changes(body=[cst.Expr(updated)])
+    if dtype is None:
+        return line
+    cast = context.expression("helpers.in_dtype(self, {dtype})", dtype=context.rewrite(dtype))
+    return cst.FlattenSentinel([line, cst.SimpleStatementLine([cst.Expr(cast)])])
 
 
 def _written_call(construct: BaseConstructor, call: cst.Call, context: FileContext) -> cst.Call | Refusal:
     inference = context.inference
-    if construct.base and inference.repository.resolve(construct.base) is None and context.source.owns(construct.base):
-        if construct.base not in inference.framework.plain_module_bases:
-            return _layer_constructor(construct, call, context)
+    if _is_layer(construct.base, context):
+        return _layer_constructor(construct, call, context)
     updated = call.with_changes(
         func=context.rewrite_children(call.func) if not is_super(call.func.value) else call.func,  # type: ignore[attr-defined]
         args=[context.rewrite(argument) for argument in call.args],
@@ -77,12 +83,17 @@ def _written_call(construct: BaseConstructor, call: cst.Call, context: FileConte
     return updated
 
 
+def _is_layer(base: str, context: FileContext) -> bool:
+    """Whether a base class is a layer of the framework."""
+    inference = context.inference
+    if not base or inference.repository.resolve(base) is not None or not context.source.owns(base):
+        return False
+    return base not in inference.framework.plain_module_bases
+
+
 def layer_base_arguments(construct: BaseConstructor, call: cst.Call, context: FileContext) -> Any:
     """The arguments for the constructor of a layer of the framework as base; None where the base is no such layer."""
-    inference = context.inference
-    if not construct.base or inference.repository.resolve(construct.base) is not None:
-        return None
-    if not context.source.owns(construct.base) or construct.base in inference.framework.plain_module_bases:
+    if not _is_layer(construct.base, context):
         return None
     written = _layer_constructor(construct, call, context)
     return written if isinstance(written, Refusal) else written.args
