@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import Array, Reference
+from ..rewriter.lattice import UNKNOWN, Array, Reference
 from ..rewriter.liveness import target_names
 from ..rewriter.names import dotted
 from ..rewriter.nodes import children
@@ -80,8 +80,8 @@ class _Changes:
         self.nodes = list(own_nodes(function.body))
 
     def found(self) -> GivenBack | None:
-        if not self._is_plain():
-            return None
+        if not self._is_plain() or not self.aliases.calls_of(self.function):
+            return None  # without a call in sight nobody would take the arrays
         changed = {name for node in self.nodes for name in self._changed(node)} - self._rebound()
         names = tuple(name for name in self.aliases.passed_names(self.function) if name in changed and self._is_lost(name))
         if not names:
@@ -162,11 +162,12 @@ class _Changes:
 
     def _handed_on(self, call: cst.Call) -> Iterator[str]:
         """Arguments of another function that gives them back."""
-        definition = self.aliases.definition(self.types.get(call.func))
-        found = given_back(self.aliases, definition.node) if definition is not None else None
-        for name in found.names if found is not None and definition is not None else ():
-            value = self.aliases.argument(call, definition.node, name)  # type: ignore[union-attr]
-            if isinstance(value, cst.Name):
+        definition = self.aliases.definition(self.types.get(call.func, UNKNOWN))
+        function = definition.node if definition is not None else None
+        found = given_back(self.aliases, function) if isinstance(function, cst.FunctionDef) else None
+        for name in found.names if found is not None else ():
+            value = self.aliases.argument(call, function, name)  # type: ignore[arg-type]
+            if isinstance(value, (cst.Name, cst.Subscript)):
                 yield from self._array(value)
 
     def _array(self, node: cst.CSTNode) -> Iterator[str]:
@@ -198,4 +199,4 @@ class _Changes:
             nodes = self.inference.nodes(file)
             imports += sum(alias.name.value == name for alias in nodes.of(cst.ImportAlias))
             mentions += sum(node.value == name and node not in names for node in nodes.of(cst.Name))
-        return bool(calls) and mentions - imports == 1
+        return mentions - imports == 1

@@ -19,6 +19,7 @@ from ..rewriter.read import BoundOp, Refusal, literal
 from ..rewriter.sharing import Aliases, Where
 from ..rewriter.signature import MISSING
 from ..rewriter.storage import Storage, root_name
+from .given_back import given_back
 
 Node = cst.BaseExpression
 
@@ -332,7 +333,7 @@ def check_sharing(place: Place, context: FileContext, node: cst.CSTNode, what: s
                 f"{what} also changes {storage.site}, which a JAX array would not; write to {storage.site}", node
             )
         if storage.kind == "parameter":
-            refusal = _check_caller(str(storage.site), where.function, analysis, context, node, what)
+            refusal = _check_caller(str(storage.site), where.function, analysis, context, node, what, name)
             if refusal is not None:
                 return refusal
     return None
@@ -356,13 +357,19 @@ def _check_caller(
     context: FileContext,
     node: cst.CSTNode,
     what: str,
+    name: str,
 ) -> Refusal | None:
-    if aliases_of(context.inference).callers_lose_nothing(function, parameter):
+    aliases = aliases_of(context.inference)
+    if aliases.callers_lose_nothing(function, parameter):
+        return None
+    returned = given_back(aliases, function)
+    is_returned = returned is not None and parameter in returned.names and name == parameter
+    if is_returned and returned is not None and returned.is_seen:
         return None
     seen = (
         f"{what} changes the caller's {parameter} in place in {context.source.name}, but not in {context.target.name}"
     )
-    if not analysis.returns_value:
+    if not analysis.returns_value and not is_returned:
         return Refusal(f"{seen}; return the new array and use it in the caller", node)
     context.review(node, f"{seen}; use the returned array in the caller", rule="mutation")
     return None
