@@ -14,6 +14,8 @@ class AliasFacts:
     """What the framework's facts say: ops whose result may share memory with an argument, layers likewise, functions
     of other libraries that copy, and attributes and methods of arrays that give no array.
 
+    views_of_one: ops that give a view of a single array, but of several a new array.
+    disjoint_parts: ops whose results are views that do not overlap.
     numbers_are_copies: a single number picked from an array is no view of it.
     """
 
@@ -22,6 +24,8 @@ class AliasFacts:
     copies: frozenset[str]
     plain: frozenset[str]
     numbers_are_copies: bool = False
+    views_of_one: frozenset[str] = frozenset()
+    disjoint_parts: frozenset[str] = frozenset()
 
     @staticmethod
     def of(framework: Framework, tables: Tables) -> AliasFacts:
@@ -31,7 +35,7 @@ class AliasFacts:
             for path, rows in framework.by_path.items()
             if path.startswith(prefix) and all(tables.hub[row.op].result in _PLAIN_RESULTS for row in rows)
         }
-        views, layers, copies = (
-            frozenset(framework.fact(key, default=())) for key in ("views", "alias_layers", "copying_functions")
-        )
-        return AliasFacts(views, layers, copies, frozenset(plain | {"device", "dtype"}))
+        keys = ("views", "alias_layers", "copying_functions", "views_of_one", "disjoint_parts")
+        views, layers, copies, of_one, parts = (frozenset(framework.fact(key, default=())) for key in keys)
+        plain |= {"device", "dtype"}
+        return AliasFacts(views, layers, copies, frozenset(plain), views_of_one=of_one, disjoint_parts=parts)

@@ -7,6 +7,8 @@ For each statement of a function it knows which memory a name may live in and wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import libcst as cst
 
@@ -14,6 +16,8 @@ from .evidence import all_parameters
 from .lattice import Array, Type
 from .liveness import Liveness, block_statements, names_read, target_names
 from .names import dotted
+from .nodes import walk
+from .read import BoundOp
 from .storage import (
     NOWHERE,
     Environment,
@@ -59,6 +63,8 @@ class FunctionAliases(StorageEvaluator):
 
     def _statement(self, node: cst.CSTNode) -> None:
         match node:
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple() as target)]) if self._apart(target, node.value):
+                pass
             case cst.Assign():
                 found = self.of(node.value)
                 for target in node.targets:
@@ -104,6 +110,49 @@ class FunctionAliases(StorageEvaluator):
                 self.environment[node.name.value] = NOWHERE
             case cst.Assert() | cst.Del():
                 self.union([node.test if isinstance(node, cst.Assert) else node.target])
+
+    def _apart(self, target: cst.Tuple, value: cst.BaseExpression) -> bool:
+        """Bind names to items whose memory can be told apart: `q, k = map(lambda t: f(t), (q, k))`, `q, k = x.chunk(2)`."""
+        if not all(type(element) is cst.Element and type(element.value) is cst.Name for element in target.elements):
+            return False
+        bound = self.bound.get(value)
+        if isinstance(bound, BoundOp) and bound.op.name in self.facts.disjoint_parts:
+            shares = self._disjoint(value, len(target.elements))
+        elif is_mapped(value, len(target.elements)) and "map" not in self.environment:
+            shares = self._mapped(value)
+        else:
+            return False
+        for element, share in zip(target.elements, shares, strict=True):
+            self._assign(element.value, share, value)
+        return True
+
+    def _disjoint(self, value: cst.BaseExpression, count: int) -> list[Storages]:
+        """Parts of memory that was made here: none of them is any other, but whoever holds the whole holds them all."""
+        whole = self.of(value)
+        if not whole or any(storage.kind != "fresh" for storage in whole):
+            return [whole] * count
+        parts = [self.fresh(value, index + 1) for index in range(count)]
+        everything = NOWHERE.union(*parts)
+        for name, held in self.environment.items():
+            if held & whole:
+                self.environment[name] = held | everything
+        return parts
+
+    def _mapped(self, value: Any) -> list[Storages]:
+        """What a lambda gives for each of several expressions; what it makes is new each time."""
+        function = value.args[0].value
+        inside = set(walk(function.body))
+        outer, shares = self.environment, []
+        for index, element in enumerate(value.args[1].value.elements):
+            share = self.of(element.value)
+            self.environment = {**outer, function.params.params[0].name.value: share}
+            self._sites -= inside
+            made = self.of(function.body)
+            self.environment = outer
+            shares.append(
+                frozenset(replace(one, site=(one.site, index)) if one.site in inside else one for one in made)
+            )
+        return shares
 
     def _assign(self, target: cst.BaseExpression, found: Storages, value: cst.BaseExpression) -> None:
         if isinstance(target, (cst.Tuple, cst.List)):
@@ -304,3 +353,17 @@ def bound_names(body: Iterable[cst.CSTNode]) -> Iterable[str]:
                 inner = [inner] if isinstance(inner, cst.If) else block_statements(inner)
             if isinstance(inner, (list, tuple)) and not isinstance(node, (cst.FunctionDef, cst.ClassDef)):
                 yield from bound_names(inner)
+
+
+def is_mapped(value: cst.BaseExpression, count: int) -> bool:
+    """`map(lambda item: ..., (a, b, c))`, with so many items."""
+    match value:
+        case cst.Call(
+            func=cst.Name(value="map"),
+            args=[
+                cst.Arg(value=cst.Lambda(params=cst.Parameters(params=[cst.Param()]))),
+                cst.Arg(value=cst.Tuple(elements=elements) | cst.List(elements=elements)),
+            ],
+        ):
+            return len(elements) == count and all(type(element) is cst.Element for element in elements)
+    return False

@@ -94,6 +94,8 @@ class ArrayEvidence:
                     note(node.target.value, False)
             elif type(node) is cst.Call:
                 note(node.func, False)  # arrays are not called
+                if isinstance(node.func, cst.Attribute) and self._is_own_call(node, node.func.attr.value):
+                    note(node.func.value, False)
                 if isinstance(node.func, cst.Attribute) and self._is_array_call(node, node.func.attr.value, shared):
                     note(node.func.value, True)
                 if node.args and not node.args[0].star and array_function(node.func):
@@ -128,6 +130,12 @@ class ArrayEvidence:
         if name in self.unique_attributes or name in self.unique_calls or name in shared:
             return not self.own_method(name, call)
         return any(argument.keyword is not None and argument.keyword.value in self.keywords for argument in call.args)
+
+
+    def _is_own_call(self, call: cst.Call, name: str) -> bool:
+        """Whether a method is the repository's, and no array of any framework has one of its name."""
+        known = self.unique_attributes | self.unique_calls | self.shared_attributes | self.module_calls
+        return name not in known and self.own_method(name, call)
 
 
 def _bound_to_calls(body: list[cst.CSTNode]) -> set[str]:

@@ -128,7 +128,10 @@ class CallTypes(DefinitionTypes):
                 return self.function_result(found[1])
             if name in self.framework.function_takers and call.args:
                 self._note_function_of_module(evaluator.types.get(call.args[0].value, UNKNOWN))
-            for path in self.ancestors(receiver.path):
+            ancestors = self.ancestors(receiver.path)
+            if self.is_module_mixin(receiver.path):
+                ancestors = [*ancestors, self.framework.module_base]
+            for path in ancestors:
                 known = self.framework.method_result(path, name)
                 if known is not None:
                     return receiver if known == Instance("self") else known
@@ -144,6 +147,12 @@ class CallTypes(DefinitionTypes):
             if self.framework.is_module_base(owner):
                 return self.framework.layer_result(owner)
         return UNKNOWN
+
+    def _is_result_of_module(self, node: cst.BaseExpression, evaluator: ExpressionEvaluator) -> bool:
+        """`net(x)` or a part of it, `net(x)[0]`: modules give arrays of their own framework, or containers of them."""
+        while isinstance(node, cst.Subscript):
+            node = node.value
+        return isinstance(node, cst.Call) and self.is_module(evaluator.types.get(node.func, UNKNOWN))
 
     def _array_method(self, name: str, call: cst.Call, evaluator: ExpressionEvaluator) -> Type:
         path = f"{self.framework.array_class}.{name}"
@@ -231,6 +240,7 @@ class CallTypes(DefinitionTypes):
         )
         given = [evaluator.types.get(argument.value, UNKNOWN) for argument in call.args]
         unique = unique or (name in self.framework.dtype_calls and any(isinstance(value, DType) for value in given))
+        unique = unique or (name in self.evidence.shared_attributes and self._is_result_of_module(call.func.value, evaluator))
         # `x.transpose(1, 2)`: other arrays take as many axes as they have.
         unique = unique or (self.framework.axis_pair_calls.get(name) == len(given) and all(v == INT for v in given))
         if not unique or self.defines_method(name, call):

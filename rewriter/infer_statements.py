@@ -142,8 +142,10 @@ class StatementWalker(ExpressionEvaluator):
         for name, given in pairs:
             self.assign(name.value, self.types.get(given.value, UNKNOWN))
         spread = self.types.get(value.elements[stars[0]].value, UNKNOWN)
-        if not open_targets and isinstance(spread, (Shape, Sequence)):
-            for element in target.elements[front : len(target.elements) - back]:
+        if isinstance(spread, (Shape, Sequence)):
+            # Names in front of an open one take from the star too: `b, n, *_, dtype = *x.shape, x.dtype`.
+            end = open_targets[0] if open_targets else len(target.elements) - back
+            for element in target.elements[front:end]:
                 self.assign(element.value, item_type(spread))
 
     def assign(self, target: cst.BaseExpression, value: Type) -> None:

@@ -342,7 +342,6 @@ def literal(node: cst.BaseExpression) -> Any:
 
 _SEQUENCES = (Tuple, Sequence, Shape)
 
-
 #: Kinds of arguments that are never arrays with axes.
 _NUMBERS = frozenset(("int", "float", "bool", "str", "dtype", "device", "key"))
 
@@ -375,9 +374,10 @@ def _accepts(kind: str, value: Type, default: Any = MISSING, node: cst.BaseExpre
         case "arrays":
             return isinstance(value, (*_SEQUENCES, Array, MappingType))
         case "int":
-            return (isinstance(value, Scalar) and value.kind in ("int", "bool")) or (
-                None if isinstance(value, (Instance, Reference, Either)) else False
-            )
+            if isinstance(value, Scalar):  # what runs gives an integer, whatever a default such as `1.` says
+                computed = value.kind == "float" and node is not None and literal(node) is MISSING
+                return None if computed else value.kind in ("int", "bool")
+            return None if isinstance(value, (Instance, Reference, Either)) else False
         case "float" | "bool":
             return isinstance(value, (Scalar, Array)) and value not in (Scalar("str"),)
         case "str":

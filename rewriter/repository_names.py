@@ -30,6 +30,7 @@ class RepositoryNames:
         self.source = source
         self.framework = FrameworkTypes(tables, source)
         self._module_cache: dict[str, bool] = {}
+        self._mixins: frozenset[str] | None = None
         self._path_cache: dict[tuple[str, str], str | None] = {}
         self._aliases: set[str] = set()
         self._kinds: dict[str, NodesByKind] = {}
@@ -134,10 +135,29 @@ class RepositoryNames:
             self._module_cache[path] = any(self.framework.is_module_base(base) for base in self.ancestors(path))
         return self._module_cache[path]
 
+    def is_module_mixin(self, path: str) -> bool:
+        """Whether a class is no module itself, but all that is made of it is: `class Net(Mixin, Module)`."""
+        if self._mixins is None:
+            paths = [
+                definition.path
+                for scope in self.repository.scopes.values()
+                for definition in scope.definitions.values()
+                if isinstance(definition.node, cst.ClassDef)
+            ]
+            bases = {path: self.ancestors(path)[1:] for path in paths}
+            inner = {base for found in bases.values() for base in found}
+            last = [path for path in paths if path not in inner]
+            of_modules = {base for path in last if self.is_module_class(path) for base in bases[path]}
+            others = {base for path in last if not self.is_module_class(path) for base in bases[path]}
+            self._mixins = frozenset(
+                base for base in of_modules - others if base in bases and not self.is_module_class(base)
+            )
+        return path in self._mixins
+
     def is_module(self, value: Type) -> bool:
-        """Whether a value is certainly a module or a container of modules."""
+        """Whether a value is certainly a module or a container of modules; `self` in a class that modules mix in too."""
         if isinstance(value, Instance):
-            return self.is_module_class(value.path)
+            return self.is_module_class(value.path) or self.is_module_mixin(value.path)
         if isinstance(value, Either):
             return all(self.is_module(option) for option in value.options)
         return isinstance(value, (Sequence, Mapping)) and value.kind == "modules"

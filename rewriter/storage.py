@@ -288,6 +288,8 @@ class StorageEvaluator:
         if bound.op.is_layer:
             return NOWHERE
         names = {parameter.name for parameter in bound.op.parameters}
+        if bound.op.name in self.facts.views_of_one and not _takes_several(bound):
+            return self.union(self._array_arguments(bound))
         if bound.op.name in self.facts.views or "training" in names or is_told_inplace(node, bound):
             return self.union(self._array_arguments(bound))
         return self.fresh(node)
@@ -350,6 +352,12 @@ class StorageEvaluator:
 def _has_axes(value: Type, count: int) -> bool:
     """Whether a value is certainly an array with so many axes."""
     return isinstance(value, Array) and value.rank is not None and value.rank >= count
+
+
+def _takes_several(bound: BoundOp) -> bool:
+    """Whether a call certainly gives an op several arrays, one by one."""
+    collected = [one for given in bound.arguments.values() if isinstance(given, Collected) for one in given.arguments]
+    return len(collected) > 1 and not any(argument.star for argument in collected)
 
 
 def _bound_by(node: cst.BaseComp) -> set[str]:

@@ -233,7 +233,7 @@ def read_flag(node: cst.CSTNode, context: FileContext) -> TrainingFlag | Refusal
     if not isinstance(attribute, cst.Attribute) or attribute.attr.value != "training":
         return None
     owner = context.type_of(attribute.value)
-    if not isinstance(owner, Instance) or not context.inference.is_module_class(owner.path):
+    if not isinstance(owner, Instance) or not context.inference.is_module(owner):
         return None
     parent = context.stack[-2] if len(context.stack) > 1 else None
     if isinstance(parent, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign)):
@@ -266,7 +266,7 @@ def _is_own(module: cst.BaseExpression, owner: cst.ClassDef | None, context: Fil
     value = context.type_of(module)
     return (
         owner is not None and isinstance(module, cst.Name) and isinstance(value, Instance)
-        and value.path.rpartition(".")[2] == owner.name.value
+        and value.path.rpartition(".")[2] == owner.name.value and is_module_class_node(context, owner)
     )  # fmt: skip
 
 
@@ -291,7 +291,7 @@ def read_forward_call(node: cst.Call, context: FileContext) -> ForwardCall | Non
     ):
         return None
     owner = context.type_of(function.value)
-    if isinstance(owner, Instance) and context.inference.is_module_class(owner.path):
+    if isinstance(owner, Instance) and context.inference.is_module(owner):
         return ForwardCall(function.value)
     if isinstance(owner, Reference) and context.inference.is_module_class(owner.path):
         return ForwardCall(function.value)

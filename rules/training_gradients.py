@@ -38,6 +38,8 @@ class GradientUse(ModelUse):
         return events
 
     def _check_arguments(self, found: Found) -> None:
+        if any(isinstance(node, cst.NamedExpr) for node in walk(found.call.func)):
+            raise RegionProblem("the loss is given its name inside backward(); give it one on a line of its own")
         for argument in found.call.args:
             name = argument.keyword.value if argument.keyword is not None else ""
             if name in ("retain_graph", "gradient", "") or (name == "create_graph" and literal(argument.value) is False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def outcome(case: Case, results: Path, converted: Path) -> Outcome:
         reason = refusal(json.loads(failure.read_text())["passed"], converted)
         return Outcome(case.name, "refused", reason) if reason else Outcome(case.name, "crashed", _error(failure))
     with np.load(original) as expected, np.load(results / f"{case.name}.jax.npz") as actual:
-        return _compared(case, dict(expected), dict(actual))
+        return _compared(case, _numbers(expected), _numbers(actual))
 
 
 def decided_in_double(case: Case, single: Outcome, results: Path, converted: Path) -> Outcome:
@@ -58,6 +59,11 @@ def refusal(passed: list[tuple[str, int]], converted: Path) -> str:
         above = [number for number in range(line - 1, max(line - 12, -1), -1) if MARK in lines[number]]
         return lines[above[0]].partition(MARK)[2].strip() if above else ""
     return ""
+
+
+def _numbers(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays by name; masks among the buffers as zeros and ones."""
+    return {name: array.astype(np.int8) if array.dtype == bool else array for name, array in stored.items()}
 
 
 def _error(file: Path) -> str:
