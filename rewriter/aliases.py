@@ -63,7 +63,7 @@ class FunctionAliases(StorageEvaluator):
 
     def _statement(self, node: cst.CSTNode) -> None:
         match node:
-            case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple() as target)]) if self._apart(target, node.value):
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple() as names)]) if self._apart(names, node.value):
                 pass
             case cst.Assign():
                 found = self.of(node.value)
