@@ -61,6 +61,8 @@ class FileContext:
         self.used_helpers: dict[str, str] = {}
         self.notes: list[Note] = []
         self.comments: list[str] = []
+        #: Lines for values that the statement being rewritten needs under a name; see `lifting.py`.
+        self.lifted: list[Any] = []
         self.stack: list[cst.CSTNode] = []
         self.claimed: set[cst.CSTNode] = set()
         self.state: dict[str, Any] = {}
@@ -110,6 +112,14 @@ class FileContext:
     def enclosing(self, kind: type[Any] | tuple[type[Any], ...]) -> Any:
         """The innermost ancestor of a kind, or None."""
         return next((node for node in reversed(self.stack) if isinstance(node, kind)), None)
+
+    def stands_alone(self, node: cst.BaseExpression) -> bool:
+        """Whether an operator in the place of the node being rewritten needs no parentheses."""
+        parent = self.stack[-2] if len(self.stack) > 1 else None
+        if isinstance(parent, cst.Call):
+            return not node.lpar and any(node is one.value and not one.star for one in parent.args)
+        alone = (cst.Assign, cst.AnnAssign, cst.AugAssign, cst.Return, cst.Index, cst.Element, cst.SimpleStatementLine)
+        return not node.lpar and (isinstance(parent, alone) or (isinstance(parent, cst.Arg) and not parent.star))
 
     # Doing.
 
@@ -164,12 +174,13 @@ class FileContext:
     def snapshot(self) -> tuple[Any, ...]:
         """The state that `restore` returns to when a construct turns out not to be expressible."""
         return (
-            len(self.notes), list(self.comments), dict(self.used_helpers), self.imports.snapshot(), set(self.claimed)
+            len(self.notes), list(self.comments), dict(self.used_helpers), self.imports.snapshot(), set(self.claimed),
+            list(self.lifted),
         )  # fmt: skip
 
     def restore(self, state: tuple[Any, ...]) -> None:
         """Forget the sites, helpers and imports noted since `snapshot`."""
-        count, self.comments, self.used_helpers, imports, self.claimed = state
+        count, self.comments, self.used_helpers, imports, self.claimed, self.lifted = state
         del self.notes[count:]
         self.imports.restore(imports)
 

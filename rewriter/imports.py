@@ -99,6 +99,10 @@ class ImportTable:
         """Keep later imports from taking a name that a rule introduces."""
         self._taken.add(name)
 
+    def is_taken(self, name: str) -> bool:
+        """Whether a name of the file's code or of its imports is called so."""
+        return name in self._taken
+
     def free_name(self, wanted: str) -> str:
         """`wanted`, or with underscores behind it where the file uses that name; reserved from now on."""
         return self._free_name(wanted)

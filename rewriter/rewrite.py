@@ -12,6 +12,7 @@ from .context import FileContext
 from .evidence import OTHER_ATTRIBUTES
 from .format import LineFormatter
 from .lattice import UNKNOWN, Array, Instance, Method
+from .lifting import with_lifted
 from .nodes import child_fields, is_node
 from .read import BoundOp, Refusal, read_call
 from .references import family_reason, unknown, write_reference
@@ -110,9 +111,13 @@ class Rewriter:
 
     def _statement(self, node: cst.SimpleStatementLine | cst.BaseCompoundStatement) -> Any:
         outer, self.context.comments = self.context.comments, []
+        outer_lifted, self.context.lifted = self.context.lifted, []
         handled = self._apply_rules(node) if node not in self.context.claimed else None
         result = handled if handled is not None else self.children(node)
         comments, self.context.comments = self.context.comments, outer
+        lifted, self.context.lifted = self.context.lifted, outer_lifted
+        if lifted and not isinstance(result, cst.RemovalSentinel):
+            result = with_lifted(result, lifted)
         if result is node and not comments:
             return node
         if isinstance(result, cst.FlattenSentinel):
@@ -222,19 +227,8 @@ class Rewriter:
 
     def _without_parentheses(self, node: Any, written: Any) -> Any:
         """An operator that took a call's place needs its parentheses only inside a larger expression."""
-        parent = self.context.stack[-2] if len(self.context.stack) > 1 else None
-        alone = isinstance(
-            parent, (cst.Assign, cst.AnnAssign, cst.Return, cst.Index, cst.Element, cst.SimpleStatementLine)
-        ) or (isinstance(parent, cst.Arg) and not parent.star)
-        alone = alone or (
-            isinstance(parent, cst.Call) and any(node is one.value and not one.star for one in parent.args)
-        )
-        if (
-            alone
-            and not node.lpar
-            and isinstance(written, (cst.BinaryOperation, cst.Comparison))
-            and "\n" not in _text(written)
-        ):
+        is_operator = isinstance(written, (cst.BinaryOperation, cst.Comparison)) and "\n" not in _text(written)
+        if is_operator and self.context.stands_alone(node):
             return written.with_changes(lpar=[], rpar=[])
         return written
 

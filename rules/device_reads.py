@@ -55,6 +55,8 @@ def _like_array(node: cst.BaseExpression, context: FileContext) -> bool:
     function = context.enclosing(cst.FunctionDef)
     if not isinstance(node, cst.Name) or function is None or context.type_of(node) != UNKNOWN:
         return False
+    if context.path(node) is not None:
+        return False  # an annotation or a value at the top of a file: the framework itself, or another module
     known = context.inference.framework.array_attributes | _OF_ARRAYS
     return all(
         attribute.attr.value in known or f"{context.source.array_class}.{attribute.attr.value}" in context.source.by_path

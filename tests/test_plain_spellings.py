@@ -65,6 +65,14 @@ CASES: dict[str, list[tuple[np.ndarray, ...]]] = {
     "def f(x: Tensor):\n    return x.unsqueeze(-1).expand(-1, -1, 5), (x + 1)[None].expand(3, -1, -1)": [(floats(3, 1),), (floats(2, 5),)],
     # Bounds that are numbers.
     "def f(x: Tensor, eps: float = 0.5):\n    return x.clamp(min=0), torch.clamp(x, -1, 0.5), x.clamp_max(1), x.clamp(min=eps)": [(x,) for x in (floats(3, 4), TIES, EMPTY, SCALAR, integers(3, 4))],
+    "def f(x: Tensor, y: Tensor):\n    return x.clamp(1, 0), x.clamp(min=float('nan')), x.clamp(-0.5, y.shape[0] - 2), (x - y).clamp(-1, 1), (x + y).clamp(max=0.5)": [(x, x) for x in ANY] + [(TIES, steps(3, 4))],
+    "def f(x: Tensor, y: Tensor):\n    x = (x + y).clamp(0, 1)\n    return x.clamp(min=y), x.clamp(max=y[0] - 1)": [(TIES, steps(3, 4)), (ODD, ODD), (floats(3, 4), floats(1, 4))],
+    # Absolute values: relu takes the gradient away at 0.
+    "def f(x: Tensor):\n    return x.abs(), torch.abs(x - 0.5) * 2, abs(x[:1]), [(row - 1).abs() for row in x], x / x.abs().sum(), torch.where(x.isnan(), 0, x.abs())": [(x,) for x in ANY],
+    "def f(x: Tensor):\n    y = x.abs()\n    y += (x - 1).abs()\n    sizes = []\n    sizes.append((x * 2).abs())\n    return sizes, y": [(x,) for x in ANY],
+    "def f(x: Tensor):\n    y = torch.zeros_like(x)\n    y[0] = x[0].abs()\n    return y": [(TIES,), (ODD,)],
+    "def f(x: Tensor):\n    y = torch.zeros(3, 4)\n    y[0] = x[0]\n    z = torch.zeros(3, 4)\n    z += x\n    return y.abs(), z.abs()": [(TIES,)],
+    "def f(x: Tensor):\n    value = 1\n    for i in range(2):\n        value = value + (x - i).abs() + (x + i).clamp(0, 1)\n    return value": [(TIES,), (ODD,)],
     # Padding and cropping by amounts that are not numbers in the text.
     "def f(x: Tensor):\n    n, m = x.shape[0], x > 0\n    return F.pad(x, (n - 2, 2 - n)), F.pad(x, (1, n, 0, n), value=-0.5), F.pad(m, (n, -1), value=True)": [(x,) for x in ANY],
     "def f(x: Tensor):\n    n = len(x)\n    return F.pad(x, (n - n % 2, n % 2), value=float('-inf')), F.pad(x, (n // 2, n // 3), mode='replicate'), F.pad(x, (n // 2, 1), mode='reflect'), F.pad(x, (1, n), mode='circular')": [(floats(3, 4),)],
@@ -110,17 +118,10 @@ def test_plain(source: str) -> None:
 
 #: What looks alike and has to keep torch's gradient or torch's meaning of -1.
 HELPED = {
-    "def f(x: Tensor):\n    return x.abs()": "absolute",
-    "def f(x: Tensor):\n    return x / x.abs().max()": "absolute",
-    "def f(x: Tensor):\n    y = (x + 1).clamp(0, 1)\n    return (y > 0) * y": "clamp",
-    "def f(x: Tensor):\n    return x.clamp(1, 0), x.clamp(min=float('nan'))": "clamp",
-    "def f(x: Tensor):\n    y = x.abs()\n    y += 1\n    return y": "absolute",
-    "def f(x: Tensor):\n    sizes = []\n    sizes.append(x.abs())\n    return sizes": "absolute",
+    "def f(x: Tensor):\n    return [(row + 1).clamp(0, 1) for row in x]": "clamp",
+    "def f(x: Tensor):\n    return x * 2 if x.shape[0] < 2 else (x + 1).clamp(min=0)": "clamp",
+    "def f(x: Tensor, high: float | None = None):\n    return x.clamp(0, high)": "clamp",
     "def f(x: Tensor):\n    y = x * 1\n    y.clamp_(0, 1)\n    return y * 2": "clamp",
-    "def f(x: Tensor):\n    y = torch.zeros_like(x)\n    y[0] = x[0].abs()\n    return y": "absolute",
-    "def f(x: Tensor):\n    y = torch.zeros(3, 4)\n    y[0] = x[0]\n    return y.abs()": "absolute",
-    "def f(x: Tensor):\n    y = torch.zeros(3, 4)\n    y.add_(x)\n    return y.abs()": "absolute",
-    "def f(x: Tensor):\n    y = torch.zeros(3, 4)\n    y += x\n    return y.abs()": "absolute",
     "def f(x: Tensor):\n    return x.max(1)[0]": "max_with_indices",
     "def f(x: Tensor):\n    return torch.sort(x, descending=True)[0]": "sort",
     "def f(x: Tensor):\n    return x.topk(2, dim=0)[1]": "topk",
