@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import libcst as cst
@@ -110,39 +110,35 @@ class ImportTable:
 
 def _bound_names(module: cst.Module) -> set[str]:
     """Every name of a file's code that is not merely an attribute or a keyword of a call; imports bind theirs apart."""
-    names: set[str] = set()
-    stack: list[cst.CSTNode] = [module]
-    while stack:
-        node = stack.pop()
-        if type(node) is cst.Import or type(node) is cst.ImportFrom:
-            continue
-        if type(node) is cst.Name:
-            names.add(node.value)
-        elif type(node) is cst.Attribute or type(node) is cst.Arg:
-            stack.append(node.value)
-        else:
-            stack.extend(children(node))
-    return names
+    return {node.value for node in _names(module) if type(node) is cst.Name}
 
 
 def used_names(module: cst.Module) -> set[str]:
     """Names that the code of a module reads, imports excluded; words inside annotations written as strings count."""
     used: set[str] = set()
+    for node in _names(module):
+        if type(node) is cst.Name:
+            used.add(node.value)
+        elif isinstance(node, cst.Annotation):
+            used.update(_quoted_words(node.annotation))
+    return used
+
+
+def _names(module: cst.Module) -> Iterator[cst.Name | cst.Annotation]:
+    """The names of a file's code that are not merely an attribute or a keyword of a call, and its annotations."""
     stack: list[cst.CSTNode] = [module]
     while stack:
         node = stack.pop()
         if type(node) is cst.Import or type(node) is cst.ImportFrom:
             continue
         if type(node) is cst.Name:
-            used.add(node.value)
-        elif type(node) is cst.Annotation:
-            used.update(_quoted_words(node.annotation))
-            stack.append(node.annotation)
+            yield node
         elif type(node) is cst.Attribute or type(node) is cst.Arg:
             stack.append(node.value)
         else:
+            if type(node) is cst.Annotation:
+                yield node
             stack.extend(children(node))
-    return used
 
 
 def _quoted_words(annotation: cst.BaseExpression) -> set[str]:

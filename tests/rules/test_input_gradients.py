@@ -15,7 +15,7 @@ from flax import nnx
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from training_pairs import assert_same_training, converted, original, transfer
+from training_pairs import TANH_NET, assert_same_training, converted, original, transfer
 
 import ivy_convert
 
@@ -141,21 +141,9 @@ def test_gradient_penalty(sides: tuple[dict[str, Any], dict[str, Any]], monkeypa
     np.testing.assert_allclose(grads.first.weight.get_value(), theirs.first.weight.grad.numpy(), rtol=1e-3, atol=1e-5)
 
 
-TRAINING = """
-import torch
-import torch.nn as nn
-import torch.nn.functional as F
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(4, 8)
-        self.second = nn.Linear(8, 3)
-
-    def forward(self, x):
-        return self.second(torch.tanh(self.first(x)))
-
+TRAINING = (
+    TANH_NET
+    + """
 
 def smoothness(model: Net, x: torch.Tensor):
     x = x.detach().requires_grad_(True)
@@ -175,6 +163,7 @@ def train(model: Net, xs, ys):
         losses.append(loss.item())
     return losses
 """
+)
 
 
 @pytest.mark.parametrize("create", ["True", "False"])

@@ -10,31 +10,19 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from training_pairs import assert_same_training
+from training_pairs import NORMALIZED_NET, assert_same_training
 
 import ivy_convert
 
-HEAD = """
-import torch
-import torch.nn as nn
-import torch.nn.functional as F
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(4, 8)
-        self.norm = nn.BatchNorm1d(8)
-        self.second = nn.Linear(8, 3)
-
-    def forward(self, x):
-        return self.second(self.norm(F.relu(self.first(x))))
-
+HEAD = (
+    NORMALIZED_NET
+    + """
 
 def train(model: Net, xs, ys, use_amp: bool = False):
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     losses = []
 """
+)
 FORMS = {
     "scaled": """
     scaler = torch.cuda.amp.GradScaler(enabled=use_amp)

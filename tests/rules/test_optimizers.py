@@ -9,24 +9,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from training_pairs import assert_same_training
+from training_pairs import TANH_NET, assert_same_training
 
-HEAD = """
-import torch
-import torch.nn as nn
-import torch.nn.functional as F
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(4, 8)
-        self.second = nn.Linear(8, 3)
-
-    def forward(self, x):
-        return self.second(torch.tanh(self.first(x)))
-
-"""
+HEAD = TANH_NET + "\n"
 
 
 def training(optimizer: str, *, before: str = "", after: str = "", epochs: int = 1) -> str:

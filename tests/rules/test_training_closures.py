@@ -9,26 +9,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from training_pairs import assert_same_training
+from training_pairs import TANH_NET, assert_same_training
 
 import ivy_convert
 
-HEAD = """
-import torch
-import torch.nn as nn
-import torch.nn.functional as F
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(4, 8)
-        self.second = nn.Linear(8, 3)
-
-    def forward(self, x):
-        return self.second(torch.tanh(self.first(x)))
-
-"""
+HEAD = TANH_NET + "\n"
 FORMS = {
     "for each batch, as torch's documentation has it": """
 def train(model: Net, xs, ys):

@@ -9,26 +9,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from training_pairs import assert_same_training
+from training_pairs import NORMALIZED_NET, assert_same_training
 
 import ivy_convert
 
-HEAD = """
-import torch
-import torch.nn as nn
-import torch.nn.functional as F
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(4, 8)
-        self.norm = nn.BatchNorm1d(8)
-        self.second = nn.Linear(8, 3)
-
-    def forward(self, x):
-        return self.second(self.norm(F.relu(self.first(x))))
-
+HEAD = (
+    NORMALIZED_NET
+    + """
 
 class Critic(nn.Module):
     def __init__(self):
@@ -41,6 +28,7 @@ class Critic(nn.Module):
         return self.second(self.norm(F.relu(self.first(x))))
 
 """
+)
 
 
 def body(text: str) -> str:

@@ -13,6 +13,39 @@ import ivy_convert
 
 Data = tuple[list[np.ndarray], list[np.ndarray]]
 
+#: What several tests' programs train: a small network, and one with a batch norm.
+TANH_NET = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(4, 8)
+        self.second = nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.second(torch.tanh(self.first(x)))
+"""
+NORMALIZED_NET = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(4, 8)
+        self.norm = nn.BatchNorm1d(8)
+        self.second = nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.second(self.norm(F.relu(self.first(x))))
+"""
+
 
 def converted(code: str, *, allow_review: bool = False) -> tuple[dict[str, Any], str]:
     """The namespace and the text of the conversion to JAX; nothing may be left unsupported."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..noise import NoiseStream
 from ..transfer import State
-from ..values import accepts_keyword
+from ..values import accepts_keyword, array_leaves
 
 # A program under test as a function of its module and its float inputs; gives its float outputs in order.
 Program = Callable[[Any, Sequence[Any]], Sequence[Any]]
@@ -150,6 +150,34 @@ class Adapter:
     def watch(self, module: Any, calls: list[SubmoduleCall]) -> Iterator[None]:
         """Record the calls of all submodules in the order in which they end."""
         yield
+
+    def noted(
+        self, names: Mapping[int, str], calls: list[SubmoduleCall]
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Wraps the method that runs a layer, so that calls of the layers in `names`, by id, are noted in `calls`."""
+        running: list[str] = []
+
+        def leaves(value: Any) -> tuple[np.ndarray, ...]:
+            found = [self.to_numpy(leaf) for leaf in array_leaves(value, self.is_array)]
+            return tuple(np.array(leaf) for leaf in found if leaf is not None)
+
+        def wrapped(method: Callable[..., Any]) -> Callable[..., Any]:
+            def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+                name = names.get(id(layer))
+                if name is None or (running and running[-1] == name):
+                    return method(layer, *args, **kwargs)
+                inputs, caller = leaves((args, kwargs)), running[-1] if running else ""
+                running.append(name)
+                try:
+                    output = method(layer, *args, **kwargs)
+                finally:
+                    running.pop()
+                calls.append(SubmoduleCall(name, caller, inputs, leaves(output)))
+                return output
+
+            return call
+
+        return wrapped
 
     def gradients(
         self,

@@ -21,7 +21,6 @@ from ..layer_rows import rows_of
 from ..noise import NoiseStream
 from ..problems import VerifyError
 from ..transfer import State
-from ..values import array_leaves
 from .base import Adapter, Program, SubmoduleCall, replaced, with_rngs
 from .jax_noise import noise_replacements
 
@@ -192,28 +191,7 @@ class JaxAdapter(Adapter):
     def watch(self, module: Any, calls: list[SubmoduleCall]) -> Iterator[None]:
         """By wrapping `__call__` of the classes of all submodules."""
         names = {id(layer): path for path, layer in reversed(list(_submodules(module)))}
-        running: list[str] = []
-
-        def leaves(value: Any) -> tuple[np.ndarray, ...]:
-            found = [self.to_numpy(leaf) for leaf in array_leaves(value, self.is_array)]
-            return tuple(np.array(leaf) for leaf in found if leaf is not None)
-
-        def wrapped(method: Any) -> Any:
-            def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-                name = names.get(id(layer))
-                if name is None or (running and running[-1] == name):
-                    return method(layer, *args, **kwargs)
-                inputs, caller = leaves((args, kwargs)), running[-1] if running else ""
-                running.append(name)
-                try:
-                    output = method(layer, *args, **kwargs)
-                finally:
-                    running.pop()
-                calls.append(SubmoduleCall(name, caller, inputs, leaves(output)))
-                return output
-
-            return call
-
+        wrapped = self.noted(names, calls)
         classes = {cls for _, layer in _submodules(module) for cls in type(layer).__mro__ if "__call__" in vars(cls)}
         with replaced([(cls, "__call__", wrapped(vars(cls)["__call__"])) for cls in classes if cls is not type]):
             yield

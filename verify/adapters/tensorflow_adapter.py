@@ -16,7 +16,6 @@ from ..layer_rows import rows_of
 from ..noise import NoiseStream
 from ..problems import VerifyError
 from ..transfer import State
-from ..values import array_leaves
 from . import keras_tree
 from .base import Adapter, Program, SubmoduleCall, replaced
 
@@ -175,27 +174,7 @@ class TensorflowAdapter(Adapter):
     def watch(self, module: Any, calls: list[SubmoduleCall]) -> Iterator[None]:
         """By wrapping `call` of the classes of all submodules."""
         names = {id(layer): path for path, layer in keras_tree.named_modules(module)}
-        running: list[str] = []
-
-        def leaves(value: Any) -> tuple[np.ndarray, ...]:
-            return tuple(np.array(self.to_numpy(leaf)) for leaf in array_leaves(value, self.is_array))
-
-        def wrapped(method: Any) -> Any:
-            def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-                name = names.get(id(layer))
-                if name is None or (running and running[-1] == name):
-                    return method(layer, *args, **kwargs)
-                inputs, caller = leaves((args, kwargs)), running[-1] if running else ""
-                running.append(name)
-                try:
-                    output = method(layer, *args, **kwargs)
-                finally:
-                    running.pop()
-                calls.append(SubmoduleCall(name, caller, inputs, leaves(output)))
-                return output
-
-            return call
-
+        wrapped = self.noted(names, calls)
         classes = {cls for _, layer in keras_tree.named_modules(module) for cls in type(layer).__mro__ if "call" in vars(cls)}
         with replaced([(cls, "call", wrapped(vars(cls)["call"])) for cls in classes]):
             yield
