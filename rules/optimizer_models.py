@@ -83,7 +83,7 @@ class OptimizerModels:
         """The types of a file's expressions."""
         return self.inference.files[file].types
 
-    def telling(self, scope: Scope) -> frozenset[str]:
+    def telling(self, scope: Scope, depth: int = 0) -> frozenset[str]:
         """Expressions of unknown type that are modules, since `.parameters()`, `.train()` or so is called on them."""
         body = scope.function.body if scope.function is not None else self.inference.modules[scope.file]
         found = set()
@@ -91,9 +91,24 @@ class OptimizerModels:
         for node in own_nodes(body):
             if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value in _TELLING:
                 name = dotted(node.func.value)
-                if name is not None and types.get(node.func.value, UNKNOWN) in (UNKNOWN,):
+                value = types.get(node.func.value, UNKNOWN)
+                if name is not None and (value == UNKNOWN or self.inference.is_module(value)):
                     found.add(name)
+            elif isinstance(node, cst.Call) and depth < 3:
+                found.update(self._told_by_callee(node, types, depth))
         return frozenset(found)
+
+    def _told_by_callee(self, call: cst.Call, types: Mapping[cst.CSTNode, Type], depth: int) -> Iterator[str]:
+        """Arguments of unknown type that a function of the repository takes for modules."""
+        callee = types.get(call.func)
+        definition = self.inference.repository.resolve(callee.path) if isinstance(callee, Reference) else None
+        if definition is None or not isinstance(definition.node, cst.FunctionDef):
+            return
+        inner = Scope(definition.file, definition.node)
+        known = self.telling(inner, depth + 1)
+        for parameter, value in _arguments(inner, call).items():
+            if parameter in known and isinstance(value, cst.Name) and types.get(value, UNKNOWN) == UNKNOWN:
+                yield value.value
 
     def module_root(self, file: str, node: cst.CSTNode, known: frozenset[str]) -> str | None:
         """The outermost module that `a.b.c` goes through: its expression as text; None if there is none."""
@@ -209,14 +224,29 @@ class OptimizerModels:
             for node in nodes:
                 if isinstance(node, (cst.Name, cst.Attribute)):
                     add(node)
+        names = sorted({node.value for node in nodes if isinstance(node, cst.Name)})
+        if not found:
+            for node in self._collected(scope, names):
+                add(node)
         if not found and depth < 5:
-            for name in {node.value for node in nodes if isinstance(node, cst.Name)}:
+            for name in names:
                 inner, place = self._assigned(scope, name)
                 if inner is not None and place is not None and place.function is scope.function and inner is not value:
                     found.update(dict.fromkeys(self.units_of(place, inner, depth + 1)))
         if not found:
             found.update(dict.fromkeys(self._from_method(scope, value, depth)))
         return tuple(found)
+
+    def _collected(self, scope: Scope, names: list[str]) -> Iterator[cst.BaseExpression]:
+        """The modules over whose parameters a loop runs that puts them into lists of these names."""
+        body = scope.function.body if scope.function is not None else self.inference.modules[scope.file]
+        for loop in own_nodes(body):
+            match loop:
+                case cst.For(iter=cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value=method)))) if (
+                    method in _PARAMETER_METHODS
+                ):
+                    if any(isinstance(part, cst.Name) and part.value in names for part in own_nodes(loop.body)):
+                        yield owner
 
     def _from_method(self, scope: Scope, value: cst.BaseExpression, depth: int) -> tuple[str, ...]:
         """`self.configure_optimizers()`: the modules in the constructor inside that method."""
