@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import libcst as cst
@@ -12,11 +11,13 @@ from ..rewriter.expressions import as_tuple, parenthesized
 from ..rewriter.names import dotted
 from ..rewriter.read import BoundOp, Refusal, literal
 from ..rewriter.rule import Rule
+from .derivative_writing import DerivativeWriter
 from .differentiated import is_differentiated
 from .gradients import stop_gradient
 from .input_gradient_lines import is_mark
 from .input_gradients import GRAD, Derivative, Take, plan_of
 from .requires_grad import input_reason
+from .training_plan import TrainingPlan
 from .training_step import training_plan
 
 _OP = "input_gradient"
@@ -29,6 +30,8 @@ def read_block(node: cst.IndentedBlock, context: FileContext) -> list[Derivative
         return None
     training = training_plan(context, context.stack)
     if training is not None and not training.problem and node in training.blocks:
+        if _within_losses(plan.blocks[node], training, node):
+            return None  # they are written with the loss
         reason = "a gradient inside a training step; write a function that computes it and call that"
         for derivative in plan.blocks.pop(node):
             for take in derivative.takes:
@@ -38,91 +41,22 @@ def read_block(node: cst.IndentedBlock, context: FileContext) -> list[Derivative
     return plan.blocks[node]
 
 
+def _within_losses(derivatives: list[Derivative], training: TrainingPlan, node: cst.IndentedBlock) -> bool:
+    """Whether each derivative is one of a value on the way to a loss, with all that takes it."""
+    lines = training.lines.of(node)
+    if len(lines) != len(node.body) or any(one is not other for one, other in zip(lines, node.body, strict=True)):
+        return False
+    losses = [set(one.region.inside) for one in training.regions.values() if one.region.places[-1].statements is lines]
+    return all(
+        any({*range(one.start, one.end + 1), *(take.index for take in one.takes)} <= inside for inside in losses)
+        for one in derivatives
+    )
+
+
 def write_block(construct: list[Derivative], node: cst.IndentedBlock, context: FileContext) -> Any:
     """The block with the statements that are differentiated as functions."""
-    writer = _BlockWriter(context, node.body, construct)
-    return node.with_changes(body=writer.written(0, len(node.body) - 1, construct))
-
-
-class _BlockWriter:
-    def __init__(self, context: FileContext, lines: Sequence[Any], derivatives: list[Derivative]) -> None:
-        self.context, self.lines = context, lines
-        plan = plan_of(context)
-        self.marked = tuple(plan.marked) if plan is not None else ()
-        self.dropped = plan.dropped if plan is not None else set()
-        self.outermost: list[Derivative] = derivatives[::-1]
-
-    def written(self, first: int, last: int, derivatives: list[Derivative]) -> list[Any]:
-        """The statements from `first` to `last`, with these derivatives in them, smallest first."""
-        body: list[Any] = []
-        index = first
-        while index <= last:
-            starting = [one for one in derivatives if one.start == index and one.end >= index]
-            if starting:
-                outer = starting[-1]
-                inner = [one for one in derivatives[: derivatives.index(outer)] if outer.holds(one)]
-                body += self._function(outer, inner, bool(body))
-                index = outer.end + 1
-                continue
-            for one in derivatives:
-                if one.start == index and one.end < index:
-                    body += self._function(one, [], bool(body))
-            body += self._line(self.lines[index])
-            index += 1
-        return body
-
-    def _line(self, line: Any) -> list[Any]:
-        if is_mark(line, self.marked):
-            self.context.converted(line, op=_OP, api="Tensor.requires_grad_", rule="input_gradients")
-            return []
-        if line in self.dropped:
-            self.context.converted(line, op=_OP, api="torch.optim.Optimizer.zero_grad", rule="input_gradients")
-            return []
-        result = self.context.rewrite(line)
-        if isinstance(result, cst.RemovalSentinel):
-            return []
-        return list(result.nodes) if isinstance(result, cst.FlattenSentinel) else [result]
-
-    def _function(self, one: Derivative, inner: list[Derivative], is_spaced: bool) -> list[Any]:
-        """`def u_fn(x): ...` and `u, u_vjp = jax.vjp(u_fn, x)`."""
-        body = self.written(one.start, one.end, inner)
-        space = [cst.EmptyLine(indent=False)] if is_spaced else []
-        if body and hasattr(body[0], "leading_lines"):
-            comments = [line for line in body[0].leading_lines if line.comment is not None]
-            body[0] = body[0].with_changes(leading_lines=comments)
-        output: Any = cst.Name(one.outputs or "")
-        is_name = isinstance(one.value, cst.Name) and one.value.value == one.outputs
-        value = one.value if is_name else self.context.rewrite(one.value)
-        results = [cst.Name(name) for name in one.results]
-        aux: Any = results[0] if len(results) == 1 else as_tuple(results)
-        given = value if not results else as_tuple([value, aux]).with_changes(lpar=[], rpar=[])
-        body = [*body, cst.SimpleStatementLine([cst.Return(given)])]
-        params = [cst.Param(cst.Name(name)) for name in one.inputs]
-        params += [cst.Param(cst.Name(name), default=cst.Name(name)) for name in one.carried]
-        definition = cst.FunctionDef(
-            cst.Name(one.name), cst.Parameters(params), cst.IndentedBlock(body), leading_lines=space
-        )
-        targets = [output, cst.Name(one.pullback), *([aux] if results else [])]
-        arguments = [cst.Arg(cst.Name(name)) for name in (one.name, *one.inputs)]
-        transform = "helpers.vjp_with_state" if builds_stateful_layers(self.context) else "jax.vjp"
-        text = f"{transform}({{arguments}}, has_aux=True)" if results else f"{transform}({{arguments}})"
-        call = self.context.expression(text, arguments=arguments)
-        target = as_tuple(targets).with_changes(lpar=[], rpar=[])
-        taken = cst.SimpleStatementLine(
-            [cst.Assign([cst.AssignTarget(target)], call)], leading_lines=[cst.EmptyLine(indent=False)]
-        )
-        return [definition, taken]
-
-
-def builds_stateful_layers(context: FileContext) -> bool:
-    """Whether any file of the repository builds layers that draw numbers or keep statistics as they are called."""
-    known: bool | None = context.inference.__dict__.get("_builds_stateful_layers")
-    if known is None:
-        ops = (op for file in context.inference.files.values() for op in file.bound.values())
-        names = {op.op.name for op in ops if isinstance(op, BoundOp) and op.op.is_layer}
-        known = any(part in name for name in names for part in ("dropout", "batch_norm", "instance_norm"))
-        context.inference.__dict__["_builds_stateful_layers"] = known
-    return known
+    writer = DerivativeWriter(context, node.body)
+    return node.with_changes(body=writer.written(range(len(node.body)), construct))
 
 
 def read_take(node: cst.Call | cst.Subscript, context: FileContext) -> tuple[Derivative, Take, int | None] | Refusal | None:

@@ -11,10 +11,13 @@ from ..rewriter.context import FileContext
 from ..rewriter.expressions import as_tuple, dotted_name
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
+from .derivative_writing import DerivativeWriter
+from .input_gradients import plan_of
 from .rngs_takers import NAME as RNGS
 from .training_comments import with_comments
 from .training_events import APIS, Found
 from .training_plan import Gradient, Prefix, TrainingPlan, free_name, output_of, weight_of
+from .training_regions import Region
 
 
 class LossWriter:
@@ -160,8 +163,7 @@ class LossWriter:
             prologue = self.context.statements(f"{view} = helpers.with_attributes(self, {kept})")
             renamed["self"] = view
         rename = _Substitution(renamed)
-        for line in gradient.region.statements:
-            body += self.rewritten(line)
+        body += self._computation(gradient.region)
         if body and gradient.found.line is not gradient.region.statements[0]:
             body[0] = body[0].with_changes(leading_lines=[])
         loss: Any = self._loss(gradient)
@@ -179,6 +181,15 @@ class LossWriter:
             cst.Parameters(params),
             cst.IndentedBlock([*prologue, *(line.visit(rename) for line in body)]),
         )
+
+    def _computation(self, region: Region) -> list[Any]:
+        """The statements of a loss; gradients of values among them are those of functions of their own."""
+        inputs = plan_of(self.context)
+        lines = region.places[-1].statements
+        for block, derivatives in inputs.blocks.items() if inputs is not None else ():
+            if self.plan.lines.of(block) is lines:
+                return DerivativeWriter(self.context, lines).written(region.inside, derivatives)
+        return [part for line in region.statements for part in self.rewritten(line)]
 
     def _loss(self, gradient: Gradient) -> Any:
         weight = weight_of(gradient.found)

@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import libcst as cst
 
 from ..rewriter.context import FileContext
+from ..rewriter.expressions import parenthesized
 from ..rewriter.lattice import UNKNOWN, Instance
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
+from ..rewriter.read import literal
 from .custom_optimizers import is_own_optimizer
 from .mixed_precision import operand
 from .name_flow import all_params, effects_of
 from .optimizer_models import OptimizerModels, own_nodes
 from .training_events import EventReader, Found, placed_lines
-from .training_plan import EVENT_NAMES, TrainingPlan, calls_inside_out, loss_of, statement_call
+from .training_plan import EVENT_NAMES, Change, TrainingPlan, calls_inside_out, loss_of, statement_call, weight_of
 from .training_regions import Region, RegionProblem, backward_slice, carries_gradient, is_no_grad, tainted_names
+
+
+def _keeps_graph(found: Found) -> bool:
+    """`loss.backward(retain_graph=True)` without weights of its own."""
+    flags = {argument.keyword.value: literal(argument.value) for argument in found.call.args if argument.keyword is not None}
+    return len(flags) == len(found.call.args) and flags.get("retain_graph") is True and weight_of(found) is None
+
+
+def _adjoin(first: Found, second: Found) -> bool:
+    """Whether what stands between two backward calls may as well stand before both."""
+    place = first.places[-1]
+    if second.places[-1].statements is not place.statements or weight_of(second) is not None:
+        return False
+    between = place.statements[place.index + 1 : second.places[-1].index]
+    bound = effects_of(between)
+    reads_gradients = any(
+        isinstance(node, cst.Attribute) and node.attr.value == "grad" for statement in between for node in walk(statement)
+    )
+    return not reads_gradients and not (bound.binds | bound.changes) & effects_of([first.operand]).reads
+
+
+def _term(node: cst.BaseExpression) -> cst.BaseExpression:
+    """A loss as a part of a sum."""
+    plain = isinstance(node, (cst.Name, cst.Attribute, cst.Call, cst.Subscript)) or node.lpar
+    added = isinstance(node, cst.BinaryOperation) and isinstance(node.operator, (cst.Add, cst.Multiply, cst.Divide))
+    return node if plain or added else parenthesized(node)
 
 
 class ModelUse:
@@ -26,6 +55,7 @@ class ModelUse:
         self.context, self.reader, self.plan = context, reader, plan
         self.scope = reader.scope
         self.placed = list(placed_lines(reader.body, plan.lines))
+        self.summed: list[Found] = []
         self.found = self._collect()
         self.units: dict[str, tuple[str, ...]] = {}
 
@@ -51,6 +81,23 @@ class ModelUse:
                 result.append(Found(kind, call, subject, line, places, concerned))  # type: ignore[arg-type]
         for kind, _ in by_small.values():
             raise RegionProblem(f"{EVENT_NAMES[kind]} is called inside an expression; make it a statement of its own")
+        return self._summed(result)
+
+    def event_lines(self) -> frozenset[cst.CSTNode]:
+        """The lines that concern gradients; they belong to no loss function."""
+        return frozenset(found.line for found in (*self.found, *self.summed))
+
+    def _summed(self, found: list[Found]) -> list[Found]:
+        """`a.backward(retain_graph=True)` and then `b.backward()`: the gradients of `a + b`, at the second place."""
+        result: list[Found] = []
+        for one in found:
+            before = result[-1] if result else None
+            if before is not None and one.kind == before.kind == "backward" and _keeps_graph(before) and _adjoin(before, one):
+                result.pop()
+                self.plan.changes[before.line] = Change("drop", before)
+                self.summed.append(before)
+                one = replace(one, operand=cst.BinaryOperation(_term(before.operand), cst.Add(), _term(one.operand)))
+            result.append(one)
         return result
 
     def _resolve_units(self, backwards: Sequence[Found]) -> None:

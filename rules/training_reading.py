@@ -94,7 +94,7 @@ class _Planner(GradientLoopPlanning):
         if len(groups) > 1 and any(len(group) > 1 for group in groups):
             raise RegionProblem("several optimizers over several models each; call backward() once for each of them")
         loss = loss_of(found)
-        lines = frozenset(other.line for other in self.found)
+        lines = self.event_lines()
         places, chosen = find_region(found.places, loss, self._carriers(units), self._fixed(), lines)
         cut = self._cut(found, places, chosen, units)
         if cut is not None:
@@ -116,8 +116,8 @@ class _Planner(GradientLoopPlanning):
     def _region(
         self, places: tuple[Place, ...], chosen: Sequence[int], loss: cst.BaseExpression | None, units: Sequence[str]
     ) -> Region:
-        lines = frozenset(other.line for other in self.found)
-        backwards = frozenset(other.line for other in self.found if other.kind == "backward")
+        lines = self.event_lines()
+        backwards = frozenset(other.line for other in (*self.found, *self.summed) if other.kind == "backward")
         name = loss.value if isinstance(loss, cst.Name) else None
         return arrange(
             places, list(chosen), name, self._carriers(units), lines, self._defined_before(places, chosen), backwards

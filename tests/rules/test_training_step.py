@@ -97,6 +97,25 @@ penalty = model(x * 2).pow(2).mean()
 penalty.backward()
 optimizer.step()
 losses.append(loss.item() + penalty.item())""",
+    "two losses of one forward pass": """
+out = model(x)
+a = criterion(out, y)
+optimizer.zero_grad()
+a.backward(retain_graph=True)
+b = 0.1 * out.pow(2).mean() - 1
+b.backward()
+optimizer.step()
+losses.append(a.item() + b.item())""",
+    "gradient of the inputs in the loss": """
+optimizer.zero_grad()
+x = (2 * x).requires_grad_(True)
+out = model(x)
+slope = torch.autograd.grad(out.sum(), x, create_graph=True)[0]
+curvature = torch.autograd.grad(slope, x, torch.ones_like(slope), create_graph=True)[0]
+loss = criterion(out, y) + ((slope.norm(2, dim=1) - 1) ** 2).mean() + curvature.pow(2).mean()
+loss.backward()
+optimizer.step()
+losses.append(loss.item())""",
     "accumulation": """
 loss = criterion(model(x), y) / 3
 loss.backward()
