@@ -105,8 +105,27 @@ class _Changes:
             return False
         if name.startswith("__") or name in inference.framework.forward_methods:
             return False
-        homonyms = sum(node.name.value == name for node in _file_of(inference) if isinstance(node, cst.FunctionDef))
-        return homonyms == 1 and not any(isinstance(node, cst.Yield) for node in self.nodes)
+        return not self._is_overridden() and not any(isinstance(node, cst.Yield) for node in self.nodes)
+
+    def _is_overridden(self) -> bool:
+        """Whether a class above or below has a method of the same name."""
+        inference = self.inference
+        name = self.function.name.value
+        owners = [
+            f"{inference.repository.scopes[file].module}.{owner.name.value}"
+            for file in inference.modules
+            for owner in inference.nodes(file).of(cst.ClassDef)
+            if any(isinstance(node, cst.FunctionDef) and node.name.value == name for node in owner.body.body)
+        ]
+        own = [path for path in owners if self._defines(path)]
+        return any(
+            path not in own and (set(own) & set(inference.ancestors(path)) or any(path in inference.ancestors(one) for one in own))
+            for path in owners
+        )
+
+    def _defines(self, owner: str) -> bool:
+        found = self.inference.method(owner, self.function.name.value)
+        return found is not None and found[0] == owner and found[1].node is self.function
 
     def _is_lost(self, name: str) -> bool:
         return not self.aliases.callers_lose_nothing(self.function, name)
@@ -191,12 +210,14 @@ class _Changes:
     def _is_seen(self) -> bool:
         """Whether the function's name stands nowhere but at its calls and where it is defined or imported."""
         name = self.function.name.value
-        calls = {place.call.func for place in self.aliases.calls_of(self.function)}
+        alike = [node for node in _file_of(self.inference) if isinstance(node, cst.FunctionDef) and node.name.value == name]
+        calls = [place.call.func for node in alike for place in self.aliases.calls_of(node)]
         names = {call.attr if isinstance(call, cst.Attribute) else call for call in calls}
+        names |= {node.name for node in alike}
         imports = 0
         mentions = 0
         for file in self.inference.modules:
             nodes = self.inference.nodes(file)
             imports += sum(alias.name.value == name for alias in nodes.of(cst.ImportAlias))
             mentions += sum(node.value == name and node not in names for node in nodes.of(cst.Name))
-        return mentions - imports == 1
+        return mentions == imports

@@ -13,6 +13,8 @@ from ..rewriter.rule import Rule
 
 #: Functions that do not take variables: their target paths begin so.
 _STRICT = ("jax.lax.", "jax.nn.sigmoid", "jax.random.")
+#: Python's functions that take an array of one element, and no variable.
+_ASKING = frozenset(("bool", "max", "min", "divmod", "format", "range", "hash"))
 _LENIENT = ("jax.lax.stop_gradient",)
 
 
@@ -27,9 +29,26 @@ def read_variable(node: cst.BaseExpression, context: FileContext) -> VariableRea
     if not isinstance(value, Array) or not value.storage or len(context.stack) < 2:
         return None
     parent = context.stack[-2]
+    if isinstance(parent, cst.Arg) and len(context.stack) > 2:
+        parent = context.stack[-3]
     if isinstance(parent, cst.Attribute) and parent.value is node and len(context.stack) > 2:
         parent = context.stack[-3]
-    return VariableRead() if isinstance(parent, cst.Index) or is_strict(context.bound(parent), context) else None
+    asked = isinstance(parent, cst.Index) or _is_asked(node, parent) or is_strict(context.bound(parent), context)
+    return VariableRead() if asked else None
+
+
+def _is_asked(node: cst.BaseExpression, parent: cst.CSTNode) -> bool:
+    """Whether a place asks for a truth value, a size or a number: a variable answers by its length, or not at all."""
+    match parent:
+        case cst.If() | cst.While() | cst.IfExp() | cst.Assert() | cst.CompIf():
+            return parent.test is node
+        case cst.UnaryOperation(operator=cst.Not()) | cst.BooleanOperation():
+            return True
+        case cst.Call(func=cst.Name(value=name)):
+            return name in _ASKING
+        case cst.FormattedStringExpression(format_spec=format_spec):
+            return format_spec is not None
+    return False
 
 
 def is_strict(bound: BoundOp | Refusal | None, context: FileContext) -> bool:
