@@ -44,15 +44,22 @@ def convert_source(
 
 
 def convert_tree(
-    path: str | Path, source: str | None = None, target: str = "jax", out: str | Path | None = None
+    path: str | Path,
+    source: str | None = None,
+    target: str = "jax",
+    out: str | Path | None = None,
+    trace: str | None = None,
 ) -> Report:
     """Convert a file or folder into `out` (default: beside it, named for the target).
+
+    trace: a command that runs the source once, such as `python train.py --steps 1`; the types that it shows are used
+    where the source does not tell them.
 
     Raises the errors that the command line reports: paths that do not exist, an output that exists.
     """
     from .cli.convert import convert_path
 
-    return convert_path(Path(path), source, target, Path(out) if out is not None else None)
+    return convert_path(Path(path), source, target, Path(out) if out is not None else None, trace)
 
 
 def convert(obj: Any, to: str = "jax") -> Any:

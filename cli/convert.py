@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from .dependency_files import dependency_contents, follow
 from .settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from ..rewriter.observations import Observations
     from ..rewriter.report import FileRecord, Report, TreeResult
 
 # Below this much source, starting processes costs more than it saves.
@@ -40,6 +41,8 @@ class Request:
     check: bool = False
     verify: str | None = None
     inputs: Path | None = None
+    trace: str | None = None
+    trace_folder: Path | None = None
     report: Path | None = None
     strict: bool | None = None
     jobs: int | None = None
@@ -81,7 +84,7 @@ def run(request: Request) -> int:
     trees = [discover(group, settings.exclude) for group in placement.groups]
     for tree in trees:
         placement.require_room(tree)
-    jobs = [convert_tree(tree, request) for tree in trees]
+    jobs = [convert_tree(tree, request, seen) for tree, seen in zip(trees, observed(request, trees), strict=True)]
     if request.diff:
         for job in jobs:
             show.print_diff(job.tree, job.contents, job.changed)
@@ -105,24 +108,36 @@ def run(request: Request) -> int:
     return exit_code(request, report, problems, any(job.changed for job in jobs), agrees)
 
 
+def observed(request: Request, trees: Sequence[SourceTree]) -> Sequence[Observations | None]:
+    """What a run of the source shows of each tree's types, where one is asked for."""
+    if not request.trace:
+        return [None] * len(trees)
+    from .tracing import observe
+
+    return observe(request, trees)
+
+
 def failure(path: str, reason: str) -> Problem:
     """A file that could not be converted; reasons end in `; what to do`."""
     what, separator, remedy = reason.rpartition("; ")
     return Problem(path, what, f"{remedy} (left as it was)") if separator else Problem(path, reason, "left as it was")
 
 
-def convert_path(path: Path, source: str | None, target: str, out: Path | None) -> Report:
+def convert_path(
+    path: Path, source: str | None, target: str, out: Path | None, trace: str | None = None
+) -> Report:
     """What `ivy_convert.convert_tree` does: convert `path` into `out` (default: beside it) and return the report.
 
     Raises InputError for input that cannot be read and for an output that exists.
     """
     from .placement import Placement
 
-    request = with_settings(Request((path,), target=target, source=source, out=out), load_settings(path))
+    request = Request((path,), target=target, source=source, out=out, trace=trace)
+    request = with_settings(request, load_settings(path))
     placement = Placement.of(request)
     tree = discover([path], load_settings(path).exclude)
     placement.require_room(tree)
-    job = convert_tree(tree, request)
+    job = convert_tree(tree, request, observed(request, [tree])[0])
     if job.report.source:
         placement.write(job)
     return job.report
@@ -154,6 +169,13 @@ def with_settings(request: Request, settings: Settings) -> Request:
     source = request.source or settings.source
     if source == target:
         raise click.UsageError(f"--from and --to are both {target}: there is nothing to convert")
+    if request.trace is None and settings.trace and settings.folder:
+        # Whoever converts code that they have from elsewhere has not asked for its commands to be run.
+        if Path.cwd().is_relative_to(settings.folder):
+            request = dataclasses.replace(request, trace=settings.trace, trace_folder=settings.folder)
+        else:
+            place = settings.folder / "pyproject.toml"
+            click.echo(f"ivy-convert: {place}: `trace` is only run inside its folder: give --trace COMMAND", err=True)
     return dataclasses.replace(
         request,
         target=target,
@@ -165,17 +187,20 @@ def with_settings(request: Request, settings: Settings) -> Request:
     )
 
 
-def convert_tree(tree: SourceTree, request: Request) -> Job:
-    """Convert one tree in memory, its dependency files included; the same tree again comes from the cache."""
+def convert_tree(tree: SourceTree, request: Request, seen: Observations | None = None) -> Job:
+    """Convert one tree in memory, its dependency files included; the same tree again comes from the cache.
+
+    seen: what a run of it showed of types.
+    """
     others = dependency_contents(tree) if tree.is_folder else {}
     options = {
         "source": request.source, "target": request.target, "select": request.select, "ignore": request.ignore,
-        "whole": tree.is_folder, "others": sorted(others),
+        "whole": tree.is_folder, "others": sorted(others), "seen": seen.text if seen else None,
     }  # fmt: skip
     key = cache.conversion_key({**tree.files, **others}, options)
     result = cache.load_conversion(key, tree.files)
     if result is None:
-        result = conversion(tree, others, request)
+        result = conversion(tree, others, request, seen)
         cache.store_conversion(key, tree.files, result)
     contents = dict(result.files)
     for key, content in result.helpers.items():
@@ -184,7 +209,9 @@ def convert_tree(tree: SourceTree, request: Request) -> Job:
     return Job(tree, result.report, contents, changed, frozenset(result.helpers))
 
 
-def conversion(tree: SourceTree, others: Mapping[str, bytes], request: Request) -> TreeResult:
+def conversion(
+    tree: SourceTree, others: Mapping[str, bytes], request: Request, seen: Observations | None
+) -> TreeResult:
     """What becomes of the tree's Python files and of `others`, its further dependency files."""
     from ..rewriter import repository
     from ..rewriter.report import Report, TreeResult
@@ -194,7 +221,9 @@ def conversion(tree: SourceTree, others: Mapping[str, bytes], request: Request) 
     if source is None or source == target:
         return TreeResult(dict(tree.files), {}, Report("", target))
     with show.progress(len(tree.files), sum(map(len, tree.files.values()))) as advance:
-        result = repository.convert_files(tree.files, source, target, jobs=processes(tree, request), on_file=advance)
+        result = repository.convert_files(
+            tree.files, source, target, jobs=processes(tree, request), on_file=advance, observations=seen
+        )
     report, files = without_deselected(tree, result.report, result.files, request)
     contents = {key: content for key, content in {**tree.files, **files}.items() if key not in result.replaced}
     if tree.is_folder:

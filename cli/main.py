@@ -73,6 +73,7 @@ def cli() -> None:
 @click.option("--check", is_flag=True, help="Exit 1 if anything would change or needs review; write nothing.")
 @click.option("--verify", metavar="[=cpu|cuda|tpu]", type=DEVICE, help="Run both versions and compare the numbers.")
 @click.option("--inputs", type=click.Path(path_type=Path), metavar="FILE", help="Inputs for the verification.")
+@click.option("--trace", metavar="COMMAND", help="Run this once, such as 'python train.py', and learn types from it.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Write a .json, .md, .html or .sarif.")
 @click.option("--strict", is_flag=True, default=None, help="Exit 1 if anything is left over or needs review.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Number of processes (default: by size).")

@@ -19,6 +19,7 @@ from ..rewriter.report import Report, Site
 REASONS = {
     "unsupported": "left as they were: these need a person",
     "review": "rewritten, but what they compute may differ",
+    "evidence": "rewritten by types that one run showed: right if they are always these",
 }
 
 
@@ -28,9 +29,10 @@ def write_report(path: Path, report: Report, display: Callable[[str], str] = str
     display: a path of the report as it is reached from the current folder, which code hosts ask for.
     """
     if path.suffix == ".sarif":
+        converted = tuple(replace(site, path=display(site.path)) for site in report.converted)
         review = tuple(replace(site, path=display(site.path)) for site in report.review)
         unsupported = tuple(replace(site, path=display(site.path)) for site in report.unsupported)
-        report = replace(report, review=review, unsupported=unsupported)
+        report = replace(report, converted=converted, review=review, unsupported=unsupported)
     replace_files({path: FORMATS[path.suffix](report).encode()})
 
 
@@ -57,7 +59,7 @@ def markdown_lines(report: Report) -> Iterator[str]:
     yield "|---|---|"
     for name, value in counts(report):
         yield f"| {name} | {value} |"
-    for status, sites in (("unsupported", report.unsupported), ("review", report.review)):
+    for status, sites in (("unsupported", report.unsupported), ("review", report.review), ("evidence", report.traced)):
         if sites:
             yield ""
             yield f"## {status.capitalize()}: {len(sites)} {REASONS[status]}"
@@ -96,6 +98,7 @@ def counts(report: Report) -> list[tuple[str, int]]:
         ("sites converted", len(report.converted)),
         ("sites to review", len(report.review)),
         ("sites left as they were", len(report.unsupported)),
+        *([("sites that rest on --trace", len(report.traced))] if report.traced else []),
     ]
 
 
@@ -108,7 +111,7 @@ def to_html(report: Report) -> str:
     rows = [
         f"<tr class={site.status}><td>{html.escape(site.path)}:{site.line}:{site.column + 1}</td>"
         f"<td>{site.status}</td><td><code>{html.escape(site.api)}</code></td><td>{html.escape(site.reason)}</td></tr>"
-        for site in (*report.unsupported, *report.review)
+        for site in (*report.unsupported, *report.review, *(site for site in report.traced if site.status == "converted"))
     ]
     totals = "".join(f"<li>{name}: {value}</li>" for name, value in counts(report))
     title = f"Conversion from {html.escape(report.source)} to {html.escape(report.target)}"
@@ -126,7 +129,7 @@ def to_html(report: Report) -> str:
 
 def to_sarif(report: Report) -> str:
     """For code hosts: open places as SARIF 2.1.0 results."""
-    sites = (*report.unsupported, *report.review)
+    sites = (*report.unsupported, *report.review, *(site for site in report.traced if site.status == "converted"))
     rules = sorted({site.rule or site.op or "conversion" for site in sites})
     run = {
         "tool": {"driver": {"name": "ivy-convert", "rules": [{"id": rule} for rule in rules]}},
@@ -147,7 +150,7 @@ def sarif_result(site: Site) -> dict[str, Any]:
     place = {"physicalLocation": {"artifactLocation": {"uri": quote(Path(site.path).as_posix())}, "region": region}}
     return {
         "ruleId": site.rule or site.op or "conversion",
-        "level": "error" if site.status == "unsupported" else "warning",
+        "level": {"unsupported": "error", "review": "warning"}.get(site.status, "note"),
         "message": {"text": f"{site.api}: {site.reason}" if site.api else site.reason},
         "locations": [place],
     }

@@ -14,12 +14,13 @@ from .frameworks import FRAMEWORKS
 
 KINDS: Mapping[str, type] = {
     "from": str, "to": str, "exclude": list, "select": list, "ignore": list, "jobs": int, "strict": bool,
+    "trace": str,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the file says; None or empty where it says nothing."""
+    """What the file in `folder` says; None or empty where it says nothing."""
 
     source: str | None = None
     target: str | None = None
@@ -28,6 +29,8 @@ class Settings:
     ignore: tuple[str, ...] = ()
     jobs: int | None = None
     strict: bool = False
+    trace: str | None = None
+    folder: Path | None = None
 
 
 def load_settings(start: Path) -> Settings:
@@ -46,6 +49,8 @@ def load_settings(start: Path) -> Settings:
         ignore=tuple(table.get("ignore", ())),
         jobs=table.get("jobs"),
         strict=table.get("strict", False),
+        trace=table.get("trace"),
+        folder=file.parent,
     )
 
 

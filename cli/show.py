@@ -113,6 +113,7 @@ def print_result(request: Request, jobs: Sequence[Job], placement: Placement, re
     display = shown_paths(jobs)
     print_sites("left as they were", report.unsupported, display, err)
     print_sites("to review", report.review, display, err)
+    print_sites("known from the run only", [site for site in report.traced if site.status == "converted"], display, err)
     for line in summary_lines(report, seconds):
         click.echo(line, err=err)
     if request.writes:
@@ -149,7 +150,8 @@ def summary_lines(report: Report, seconds: float) -> list[str]:
     for record in report.files:
         counts[record.status] += 1
     files = ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "none"
-    sites = f"{len(report.converted)} converted, {len(report.review)} to review, {len(report.unsupported)} left"
+    traced = f" ({len(report.traced)} rest on --trace)" if report.traced else ""
+    sites = f"{len(report.converted)} converted{traced}, {len(report.review)} to review, {len(report.unsupported)} left"
     return [
         f"{report.source} -> {report.target} in {seconds:.1f} s",
         f"files: {files}",

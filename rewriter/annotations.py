@@ -26,6 +26,7 @@ from .lattice import (
     join,
 )
 from .names import dotted
+from .nodes import walk
 from .read import literal
 
 _PLAIN = {"int": INT, "float": FLOAT, "bool": BOOL, "str": STR, "bytes": Scalar("bytes"), "None": NONE,
@@ -69,6 +70,24 @@ def annotation_type(node: cst.BaseExpression, names: NamesOf) -> Type:
     if isinstance(node, cst.Subscript):
         return _generic(node, names)
     return UNKNOWN
+
+
+def names_several(node: cst.BaseExpression) -> bool:
+    """Whether an annotation says that a value may be of one type or of another, None aside."""
+    if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
+        try:
+            node = cst.parse_expression(str(node.evaluated_value))
+        except (cst.ParserSyntaxError, ValueError):
+            return False
+    for part in walk(node):
+        options: list[cst.BaseSlice | cst.BaseExpression] = []
+        if isinstance(part, cst.Subscript) and (dotted(part.value) or "").rpartition(".")[2] == "Union":
+            options = [getattr(element.slice, "value", element.slice) for element in part.slice]
+        elif isinstance(part, cst.BinaryOperation) and isinstance(part.operator, cst.BitOr):
+            options = [part.left, part.right]
+        if sum(not (isinstance(option, cst.Name) and option.value == "None") for option in options) > 1:
+            return True
+    return False
 
 
 def _path(text: str, names: NamesOf) -> str | None:

@@ -67,6 +67,8 @@ class FileContext:
         self.claimed: set[cst.CSTNode] = set()
         self.state: dict[str, Any] = {}
         self.engine: Engine | None = None
+        #: What became of each node, once the file is done.
+        self.rewritten: dict[cst.CSTNode, Any] = {}
         self._direct_paths: dict[cst.CSTNode, str | None] = {}
 
     def _replaced_names(self) -> frozenset[str]:

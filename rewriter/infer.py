@@ -16,6 +16,7 @@ from .infer_parameters import FileTypes
 from .infer_statements import StatementWalker
 from .lattice import Type
 from .names import FileScope, Repository
+from .observations import Observations, filled
 from .tables import Tables
 
 #: What has not settled by then is passed on further than types are followed.
@@ -26,6 +27,13 @@ class _Walker(StatementWalker):
     """A statement walker that knows the repository's global names and annotations."""
 
     inference: Inference
+
+    def bind(self, target: cst.BaseExpression, value: Type) -> None:
+        """What a name was seen to hold says what its value's type does not."""
+        if isinstance(target, cst.Name):
+            function = self.function or self.inference.modules[self.scope.file]
+            value = filled(value, self.inference.observed.local(self.scope.file, function, target.value))
+        super().bind(target, value)
 
     def scope_lookup(self, name: str) -> str | None:
         return self.inference.global_path(self.scope, name)
@@ -38,9 +46,16 @@ class Inference(CallTypes):
     """Types over all files of a conversion. `run` must be called once; then `files` holds the result."""
 
     def __init__(
-        self, repository: Repository, modules: AbstractMapping[str, cst.Module], tables: Tables, source: str
+        self,
+        repository: Repository,
+        modules: AbstractMapping[str, cst.Module],
+        tables: Tables,
+        source: str,
+        observations: Observations | None = None,
     ) -> None:
+        """observations: what a run of the source showed, for what nothing else tells."""
         super().__init__(repository, modules, tables, source)
+        self.observed.observations = observations
         self.failures: dict[str, str] = {}
         #: Whether helper modules that files import come from an earlier conversion to the source framework.
         self.helpers_are_source = True

@@ -14,6 +14,7 @@ from .infer_statements import StatementWalker
 from .lattice import NONE, UNKNOWN, Array, Callback, Instance, Method, Reference, Type, join, without_storage
 from .names import Definition, FileScope, Repository
 from .nodes import walk
+from .observations import filled
 from .tables import Tables
 
 
@@ -86,6 +87,8 @@ class DefinitionTypes(ParameterTypes):
             return known if known is not None else Method(owner, name)
         if isinstance(owner, Method):
             unknown = owner.receiver == UNKNOWN or name in self.evidence.unique_attributes
+            if isinstance(owner.receiver, Instance) and self.method(owner.receiver.path, owner.name) is None:
+                unknown = True  # an attribute that nothing tells of
             return Method(UNKNOWN, name) if unknown else UNKNOWN
         known = self.framework.value_attribute(owner, name)
         if known is None and owner == UNKNOWN and self.framework.conventional(name) != UNKNOWN:
@@ -93,6 +96,15 @@ class DefinitionTypes(ParameterTypes):
         return known if known is not None else Method(owner, name)
 
     def _instance_attribute(self, owner: Instance, name: str) -> Type:
+        known = self._known_attribute(owner, name)
+        definition = self.class_definition(owner.path) if self.observed.observations is not None else None
+        if definition is None:
+            return known
+        seen = self.observed.attribute(definition.file, owner.path.rpartition(".")[2], name)
+        says_nothing = known == NONE or (isinstance(known, Method) and self.method(owner.path, name) is None)
+        return seen if says_nothing and seen != UNKNOWN else filled(known, seen)
+
+    def _known_attribute(self, owner: Instance, name: str) -> Type:
         for path in self.ancestors(owner.path):
             definition = self.class_definition(path)
             if definition is None:
@@ -187,6 +199,7 @@ class DefinitionTypes(ParameterTypes):
         walker = self.walker(scope, dict(outer))
         for decorator in node.decorators:
             walker.evaluate(decorator.decorator)
+        walker.function = node
         self._bind_parameters(walker, node, definition)
         walker.evident = functools.partial(self._evident, scope, node)
         walker.walk(node.body)
@@ -196,4 +209,5 @@ class DefinitionTypes(ParameterTypes):
                 return declared
         if node not in self._generators:
             self._generators[node] = any(type(part) is cst.Yield for part in walk(node.body))
-        return without_storage(walker.result(self._generators[node]))
+        found = without_storage(walker.result(self._generators[node]))
+        return filled(found, without_storage(self.observed.result(definition.file, node)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
+from .annotations import names_several
 from .evidence import ArrayEvidence, all_parameters
 from .infer_expressions import ExpressionEvaluator
 from .infer_statements import StatementWalker
@@ -15,6 +16,7 @@ from .lattice import (
     NONE,
     STR,
     UNKNOWN,
+    Array,
     Callback,
     Instance,
     Mapping,
@@ -29,6 +31,7 @@ from .lattice import (
 )
 from .local_functions import LocalCalls
 from .names import Definition, FileScope, Repository
+from .observations import filled
 from .read import BoundOp, Refusal, literal
 from .repository_names import RepositoryNames
 from .tables import Tables
@@ -78,13 +81,26 @@ class ParameterTypes(RepositoryNames):
         for parameter in parameters:
             default = walker.evaluate(parameter.default) if parameter.default is not None else UNKNOWN
             value = self._parameter_type(walker.scope, parameter, default, definition)
+            value = self._with_observed(value, parameter, definition)
             walker.environment[parameter.name.value] = value
             walker.types[parameter] = value
         if isinstance(node.params.star_arg, cst.Param):
             item = self._star_type(walker.scope, node.params.star_arg, definition)
-            walker.environment[node.params.star_arg.name.value] = Sequence(item, "tuple")
+            value = self._with_observed(Sequence(item, "tuple"), node.params.star_arg, definition)
+            walker.environment[node.params.star_arg.name.value] = walker.types[node.params.star_arg] = value
         if node.params.star_kwarg is not None:
-            walker.environment[node.params.star_kwarg.name.value] = Mapping(UNKNOWN)
+            value = self._with_observed(Mapping(UNKNOWN), node.params.star_kwarg, definition)
+            walker.environment[node.params.star_kwarg.name.value] = walker.types[node.params.star_kwarg] = value
+
+    def _with_observed(self, known: Type, parameter: cst.Param, definition: Definition) -> Type:
+        """A parameter's type with what a run passed for it; one that is said to be one of several may be another."""
+        node = definition.node
+        assert isinstance(node, cst.FunctionDef)
+        if parameter.annotation is not None and names_several(parameter.annotation.annotation):
+            return known
+        seen = without_storage(self.observed.parameter(definition.file, node, parameter.name.value))
+        is_other = self._evident(self.repository.scopes[definition.file], node).get(parameter.name.value) is False
+        return known if is_other and isinstance(seen, Array) else filled(known, seen)
 
     def _star_type(self, scope: FileScope, parameter: cst.Param, definition: Definition) -> Type:
         if parameter.annotation is not None:
@@ -186,7 +202,8 @@ class ParameterTypes(RepositoryNames):
 
     def local_parameter(self, function: cst.FunctionDef | cst.Lambda, name: str, file: str) -> Type:
         """What all calls of a function inside a function, or of a lambda with a name, pass for a parameter."""
-        return without_storage(self.local_calls.parameter(function, name, file, self.nodes))
+        known = without_storage(self.local_calls.parameter(function, name, file, self.nodes))
+        return filled(known, without_storage(self.observed.parameter(file, function, name)))
 
     def _note_call(
         self, definition: Definition, call: cst.Call, evaluator: ExpressionEvaluator, *, skip_first: bool

@@ -22,6 +22,7 @@ from .rewrite import Rewriter
 from .rule import Rule, discover, rules_for
 from .source import MARK, SKIP, SKIP_FILE, Source, imported_modules, render
 from .tables import Framework
+from .traced_sites import with_evidence
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,14 @@ def is_converted(source: Source, source_framework: Framework, target: Framework)
     return not target.fact("auxiliary") and not roots.intersection(source_framework.roots)
 
 
-def convert_file(source: Source, data: bytes, inference: Inference, options: Options) -> ConvertedFile:
-    """Rewrite one parsed file. A failure inside the converter leaves the file as it was, with the reason."""
+def convert_file(
+    source: Source, data: bytes, inference: Inference, options: Options, plain: Inference | None = None
+) -> ConvertedFile:
+    """Rewrite one parsed file. A failure inside the converter leaves the file as it was, with the reason.
+
+    plain: inference without what a run of the source showed, where `inference` has that: what comes out otherwise
+    with it is said to rest on it.
+    """
     if is_skipped(source):
         return ConvertedFile(
             source.path, data, FileRecord(source.path, "skipped", SKIP_FILE, source.lines), (), frozenset()
@@ -101,7 +108,7 @@ def convert_file(source: Source, data: bytes, inference: Inference, options: Opt
             source.path, data, FileRecord(source.path, "failed", reason, source.lines), (), frozenset()
         )
     try:
-        return _convert(source, data, inference, options)
+        return _convert(source, data, inference, options, plain)
     except RecursionError:
         reason = "is nested too deeply; split its longest expression"
     except Exception as error:  # The user's other files must not suffer from our mistake in this one.
@@ -117,11 +124,15 @@ def _place(error: BaseException) -> str:
     return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"
 
 
-def _convert(source: Source, data: bytes, inference: Inference, options: Options) -> ConvertedFile:
+def _convert(
+    source: Source, data: bytes, inference: Inference, options: Options, plain: Inference | None
+) -> ConvertedFile:
     context, module = _rewritten(source, inference, options, frozenset())
     clash = context.imports.introduced & _names_left(context)
     if clash:
         context, module = _rewritten(source, inference, options, clash)
+    if plain is not None:
+        context.notes = with_evidence(_rewritten(source, plain, options, clash)[0], context)
     if module is source.module and not context.imports.statements:
         module = update_imports(module, (), _removable_roots(context), True, handed_on=frozenset(_handed_on(context)))
         if code_of(module, module) == source.text:
@@ -158,6 +169,7 @@ def _rewritten(
     for rule in rules:
         if options.target in rule.finish and inference.source in rule.read:
             module = rule.finish[options.target](context, module)
+    context.rewritten = rewriter.memo
     context.engine = None  # The two hold each other; parted, their memory comes back without the cycle collector.
     return context, module
 

@@ -77,11 +77,12 @@ class BoundOp:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a place is left as it was; the reason is a sentence that a user can act on."""
+    """Why a place is left as it was, for a user to act on. undecided: a type that is not known would tell."""
 
     reason: str
     node: cst.CSTNode
     api: str = ""
+    undecided: bool = False
 
 
 TypeOf = Callable[[cst.CSTNode], Type]
@@ -135,7 +136,7 @@ def _choose(
     ]
     if certain or not differ(meanings):
         return chosen[0]
-    return Refusal(what_decides(meanings, path, array_class), call, path)
+    return Refusal(what_decides(meanings, path, array_class), call, path, undecided=True)
 
 
 def read_property(tables: Tables, framework: str, path: str, node: cst.Attribute) -> BoundOp | None:
@@ -149,13 +150,7 @@ def read_property(tables: Tables, framework: str, path: str, node: cst.Attribute
 
 
 def _bind(
-    op: HubOp,
-    row: Spelling,
-    arguments: list[cst.Arg],
-    call: cst.Call,
-    path: str,
-    type_of: TypeOf,
-    framework: Framework,
+    op: HubOp, row: Spelling, arguments: list[cst.Arg], call: cst.Call, path: str, type_of: TypeOf, framework: Framework
 ) -> tuple[BoundOp, bool | None]:
     """Match arguments to one spelling; the flag tells whether every kind was certain, None if what is dropped is not."""
     parameters = row.parameters

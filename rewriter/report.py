@@ -10,6 +10,8 @@ Status = Literal["converted", "review", "unsupported"]
 Safety = Literal["exact", "rounding", "differs"]
 # How the reason begins where a file failed through a mistake of this program, not of the user's.
 OWN_FAILURE = "ivy-convert failed"
+# In the reason of a place that is written as it is because of what a run of the original showed.
+RESTS_ON_TRACE = "rests on --trace"
 
 
 @dataclass(frozen=True, order=True)
@@ -54,6 +56,11 @@ class Report:
     review: tuple[Site, ...] = ()
     unsupported: tuple[Site, ...] = ()
     verification: Any = field(default=None, compare=False)
+
+    @property
+    def traced(self) -> tuple[Site, ...]:
+        """The sites that rest on types which a run of the original showed: evidence, not proof."""
+        return tuple(site for site in sorted((*self.converted, *self.review)) if RESTS_ON_TRACE in site.reason)
 
     @staticmethod
     def of(source: str, target: str, files: Iterable[FileRecord], sites: Iterable[Site]) -> Report:

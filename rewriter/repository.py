@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from .helper_code import helper_module, is_helper_module
 from .infer import Inference
 from .names import HELPER_MODULE as MODULE
 from .names import FileScope, Repository
+from .observations import Observations
 from .pipeline import ConvertedFile, Options, convert_file
 from .report import FileRecord, Report, Site, TreeResult
 from .source import Source, SourceError, imported_modules, parse_source
@@ -63,8 +65,11 @@ def convert_files(
     on_file: Callable[[FileRecord], None] | None = None,
     inline_helpers: bool = False,
     line_length: int | None = None,
+    observations: Observations | None = None,
 ) -> TreeResult:
     """Convert Python files given by their posix paths relative to the repository.
+
+    observations: types that a run of the source showed, for what nothing else tells.
 
     Files that do not use the source framework, and files that cannot be read, come back as they were.
     The result does not depend on `jobs`.
@@ -91,16 +96,13 @@ def convert_files(
             note(ConvertedFile(path, data, FileRecord(path, "failed", str(error)), (), frozenset()))
     modules = {path: parsed.module for path, parsed in sources.items()}
     repository = Repository(modules, files, foreign)
-    inference = Inference(repository, modules, tables, source)
-    inference.helpers_are_source = not any(
-        path.endswith(f"{MODULE}.py") and not is_helper_module(path, data, source) for path, data in files.items()
-    )
-    inference.run()
+    inferred = functools.partial(_inferred, repository, modules, files, source)
+    inference, plain = inferred(observations), inferred(None) if observations is not None else None
     locations = helper_locations(files, repository)
     tasks = [
         (path, Options(target, "" if inline_helpers else locations[path][1], line_length)) for path in sorted(sources)
     ]
-    _run(tasks, sources, files, inference, jobs, note)
+    _run(tasks, sources, files, (inference, plain), jobs, note)
     helpers = {} if inline_helpers else _helper_modules(target, outcome, locations)
     report = Report.of(
         source, target, (item.record for item in outcome.values()),
@@ -110,20 +112,38 @@ def convert_files(
     return TreeResult(kept, helpers, report, replaced)
 
 
-_work: tuple[Mapping[str, Source], Mapping[str, bytes], Inference] | None = None
+def _inferred(
+    repository: Repository,
+    modules: Mapping[str, cst.Module],
+    files: Mapping[str, bytes],
+    source: str,
+    observations: Observations | None,
+) -> Inference:
+    inference = Inference(repository, modules, load_tables(), source, observations)
+    inference.helpers_are_source = not any(
+        path.endswith(f"{MODULE}.py") and not is_helper_module(path, data, source) for path, data in files.items()
+    )
+    inference.run()
+    return inference
+
+
+#: Inference as the conversion uses it, and, where it knows what a run showed, inference without that.
+Both = tuple[Inference, Inference | None]
+_work: tuple[Mapping[str, Source], Mapping[str, bytes], Both] | None = None
 
 
 def _run_task(task: tuple[str, Options]) -> ConvertedFile:
     assert _work is not None
     path, options = task
-    return convert_file(_work[0][path], _work[1][path], _work[2], options)
+    inference, plain = _work[2]
+    return convert_file(_work[0][path], _work[1][path], inference, options, plain)
 
 
 def _run(
     tasks: list[tuple[str, Options]],
     sources: Mapping[str, Source],
     files: Mapping[str, bytes],
-    inference: Inference,
+    inference: Both,
     jobs: int,
     note: Callable[[ConvertedFile], None],
 ) -> None:

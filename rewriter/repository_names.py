@@ -12,6 +12,7 @@ from .lattice import UNKNOWN, Either, Instance, Mapping, Reference, Sequence, Tu
 from .method_definitions import MethodDefinitions
 from .names import Definition, FileScope, Repository, bind_import, dotted
 from .nodes import NodesByKind
+from .observations import ObservedTypes
 from .tables import Tables
 
 #: Bases of classes that describe tuples and dictionaries.
@@ -29,6 +30,7 @@ class RepositoryNames:
         self.tables = tables
         self.source = source
         self.framework = FrameworkTypes(tables, source)
+        self.observed = ObservedTypes(None, modules, self.nodes, self._observed_class)
         self._module_cache: dict[str, bool] = {}
         self._mixins: frozenset[str] | None = None
         self._path_cache: dict[tuple[str, str], str | None] = {}
@@ -242,6 +244,13 @@ class RepositoryNames:
         if isinstance(definition.node, cst.ClassDef):
             return self._described(definition) or Instance(definition.path)
         return self._alias(definition)
+
+    def _observed_class(self, path: str, file: str) -> Type:
+        """The type of an object that a run met, by the class's path and its file in the source."""
+        if file:
+            name, scope = path.rpartition(":")[2], self.repository.scopes.get(file)
+            return self.instance_type(f"{scope.module}.{name}") if scope is not None and "." not in name else UNKNOWN
+        return UNKNOWN if ":" in path else self.framework.annotation(self.framework.own_name(path))
 
     def _alias(self, definition: Definition) -> Type:
         """What `OptTensor = Optional[Tensor]` and `T = TypeVar("T", bound=Module)` stand for as annotations."""

@@ -11,7 +11,7 @@ import libcst as cst
 from .context import FileContext
 from .evidence import OTHER_ATTRIBUTES
 from .format import LineFormatter
-from .lattice import UNKNOWN, Array, Instance, Method
+from .lattice import ARRAY, UNKNOWN, Array, Instance, Method, Type
 from .lifting import with_lifted
 from .nodes import child_fields, is_node
 from .read import BoundOp, Refusal, read_call
@@ -286,13 +286,20 @@ class Rewriter:
         path = f"{self.context.source.array_class}.{name}"
         if path not in self.context.source.by_path:
             return False
-        bound = read_call(self.context.tables, self.context.source.name, path, node, self.context.type_of)
+        receiver = getattr(node.func, "value", None)
+
+        def type_of(part: cst.CSTNode) -> Type:
+            return ARRAY if part is receiver else self.context.type_of(part)
+
+        bound = read_call(self.context.tables, self.context.source.name, path, node, type_of)
+        if isinstance(bound, Refusal) and bound.undecided:
+            return True
         if not isinstance(bound, BoundOp):
             evidence = self.context.inference.evidence
             telling = self.context.source.fact("array_methods_of_others_too", default=())
             return name in evidence.unique_attributes or name in evidence.unique_calls or name in telling
         target = self.context.target
-        same = read_call(self.context.tables, target.name, f"{target.array_class}.{name}", node, self.context.type_of)
+        same = read_call(self.context.tables, target.name, f"{target.array_class}.{name}", node, type_of)
         if isinstance(same, BoundOp) and (same.op, same.arguments) == (bound.op, bound.arguments):
             return False
         state = self.context.snapshot()

@@ -88,3 +88,16 @@ def test_decided(expression: str) -> None:
     assert not result.report.unsupported
     assert DECIDED[expression] in " ".join(result.code.split())
     assert_equal(source, result.code)
+
+
+#: Calls of values that nothing tells of, which JAX would answer otherwise than torch if they were arrays.
+UNKNOWN_RECEIVERS = ["d['x'].std(0)", "d['x'].var(1)", "d['x'].max(x)", "holder.step.std(0)", "holder.step.max(d)"]
+
+
+@pytest.mark.parametrize("call", UNKNOWN_RECEIVERS)
+def test_calls_of_unknown_values_are_not_left_in_silence(call: str) -> None:
+    holder = "class Holder:\n    def __init__(self, name, value):\n        setattr(self, name, value)\n\n\n"
+    result = convert(f"{HEADER}{holder}def f(x: Tensor, d, holder: Holder):\n    return {call}\n")
+    assert [site.line for site in result.report.unsupported] == [12]
+    assert "annotate its type so that it can be converted" in result.report.unsupported[0].reason
+    assert f"return {call}" in result.code

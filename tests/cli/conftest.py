@@ -31,6 +31,7 @@ def fake_convert_files(
     *,
     jobs: int = 1,
     on_file: Callable[[FileRecord], None] | None = None,
+    observations: object = None,
 ) -> repository.TreeResult:
     """`import torch` becomes `import jax`; the words REVIEW, LEFT and HELPER in a file ask for just that."""
     records, sites, converted, helpers = [], [], {}, {}
