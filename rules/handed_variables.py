@@ -1,6 +1,7 @@
 """A module's arrays handed to functions of the repository that hand them on to what takes plain arrays only.
 
-einops and some functions of the target ask for the array itself; a function in between passes on what it is given.
+einops and some functions of the target ask for the array itself, and comparisons do; a function in between passes on
+what it is given.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ import libcst as cst
 
 from ..rewriter.context import FileContext
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import UNKNOWN, Array, Instance, Method, Reference, Type
+from ..rewriter.lattice import UNKNOWN, Array, Callback, Instance, Method, Reference, Type
 from ..rewriter.names import Definition
 from ..rewriter.nodes import walk
 from ..rewriter.rule import Rule
 from .einops_layers import takes_any_arrays
 from .variable_reads import is_strict
+
+_FUNCTIONS = (cst.FunctionDef, cst.Lambda)
+#: Comparisons that NNX variables do not know.
+_ORDERINGS = (cst.LessThan, cst.LessThanEqual, cst.GreaterThan, cst.GreaterThanEqual, cst.NotEqual)
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,10 @@ def read_call(node: cst.Call, context: FileContext) -> HandedVariables | None:
     if not owned:
         return None
     given = _applied_beforehand(node, context)
-    definition = called_definition(context.type_of(given.func), context.inference)
+    function = context.type_of(given.func)
+    definition = called_definition(function, context.inference)
+    if definition is None and isinstance(function, Callback) and isinstance(function.origin, _FUNCTIONS):
+        definition = Definition("", context.scope.file, function.origin)
     if definition is None:
         return None
     strict = tuple(
@@ -68,7 +76,7 @@ def called_definition(function: Type, inference: Inference) -> Definition | None
 
 def _matched(definition: Definition, call: cst.Call) -> Iterator[tuple[str, cst.Arg]]:
     """Parameter names with the arguments of a call, up to a starred one."""
-    assert isinstance(definition.node, cst.FunctionDef)
+    assert isinstance(definition.node, _FUNCTIONS)
     parameters = definition.node.params
     positional = [*parameters.posonly_params, *parameters.params][bool(definition.owner) :]
     for index, argument in enumerate(call.args):
@@ -80,29 +88,37 @@ def _matched(definition: Definition, call: cst.Call) -> Iterator[tuple[str, cst.
             yield positional[index].name.value, argument
 
 
-def _needs_array(definition: Definition, name: str, context: FileContext, running: frozenset[tuple[str, str]]) -> bool:
+def _needs_array(definition: Definition, name: str, context: FileContext, running: frozenset[tuple[cst.CSTNode, str]]) -> bool:
     """Whether a function hands the parameter on to what takes plain arrays only."""
-    key = (definition.path, name)
-    known: dict[tuple[str, str], bool] = context.inference.__dict__.setdefault("_needs_array", {})
+    key = (definition.node, name)
+    known: dict[tuple[cst.CSTNode, str], bool] = context.inference.__dict__.setdefault("_needs_array", {})
     if key in running:
         return False
     if key not in known:
-        known[key] = any(_is_handed_on(call, name, definition, context, running | {key}) for call in _calls(definition))
+        assert isinstance(definition.node, _FUNCTIONS)
+        known[key] = any(
+            _is_handed_on(node, name, definition, context, running | {key})
+            if isinstance(node, cst.Call)
+            else isinstance(node, cst.Comparison) and _is_compared(node, name)
+            for node in walk(definition.node.body)
+        )
     return known[key]
 
 
-def _calls(definition: Definition) -> Iterator[cst.Call]:
-    assert isinstance(definition.node, cst.FunctionDef)
-    return (node for node in walk(definition.node.body) if isinstance(node, cst.Call))
+def _is_compared(node: cst.Comparison, name: str) -> bool:
+    operands = [node.left, *(part.comparator for part in node.comparisons)]
+    ordered = any(isinstance(part.operator, _ORDERINGS) for part in node.comparisons)
+    return ordered and any(name in _names(operand) for operand in operands)
 
 
 def _is_handed_on(
-    call: cst.Call, name: str, definition: Definition, context: FileContext, running: frozenset[tuple[str, str]]
+    call: cst.Call, name: str, definition: Definition, context: FileContext, running: frozenset[tuple[cst.CSTNode, str]]
 ) -> bool:
-    given = [argument for argument in call.args if name in _names(argument.value)]
+    found = context.inference.files[definition.file]
+    receiver = [cst.Arg(call.func.value)] if isinstance(call.func, cst.Attribute) and call in found.bound else []
+    given = [argument for argument in (*receiver, *call.args) if name in _names(argument.value)]
     if not given:
         return False
-    found = context.inference.files[definition.file]
     callee = found.types.get(call.func, UNKNOWN)
     if isinstance(callee, Reference) and takes_any_arrays(callee.path, context):
         return True

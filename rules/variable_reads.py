@@ -15,6 +15,8 @@ from ..rewriter.rule import Rule
 _STRICT = ("jax.lax.", "jax.nn.sigmoid", "jax.random.")
 #: Python's functions that take an array of one element, and no variable.
 _ASKING = frozenset(("bool", "max", "min", "divmod", "format", "range", "hash"))
+#: Operators, by the paths of their rows, that variables do not know.
+_COMPARISONS = frozenset(f"x1 {operator} x2" for operator in ("<", "<=", ">", ">=", "!="))
 _LENIENT = ("jax.lax.stop_gradient",)
 
 
@@ -52,10 +54,12 @@ def _is_asked(node: cst.BaseExpression, parent: cst.CSTNode) -> bool:
 
 
 def is_strict(bound: BoundOp | Refusal | None, context: FileContext) -> bool:
-    """Whether a call becomes one of a function that does not take variables."""
-    if not isinstance(bound, BoundOp):
+    """Whether a call becomes one of a function that does not take variables, or a comparison."""
+    if not isinstance(bound, BoundOp) or not isinstance(bound.node, cst.Call):
         return False
     rows = context.tables.writers(context.target.name, bound.op.name)
+    if rows and rows[0].path in _COMPARISONS:
+        return True
     return any(row.path.startswith(_STRICT) and not row.path.startswith(_LENIENT) for row in rows)
 
 

@@ -160,6 +160,13 @@ def test_sequential() -> None:
     np.testing.assert_array_equal(ours(x), 7.0)
 
 
+def test_sequential_takes_modules_only() -> None:
+    with pytest.raises(TypeError, match="Linear is not an nnx"):
+        containers.Sequential(activation_layers.ReLU(), torch.nn.Linear(3, 4))
+    with pytest.raises(TypeError, match="not an nnx"):
+        containers.Sequential().append(torch.nn.ReLU())
+
+
 def test_sequential_keeps_its_order_through_split_and_merge() -> None:
     ours = containers.Sequential(*(containers.Sequential(padding_layers.ConstantPad1d((0, 1), i)) for i in range(12)))
     merged = nnx.merge(*nnx.split(ours))

@@ -25,7 +25,12 @@ class Sequential(nnx.Module):
         else:
             named = [(str(index), layer) for index, layer in enumerate(layers)]
         for name, layer in named:
-            setattr(self, name, layer)
+            self._add(name, layer)
+
+    def _add(self, name: str, layer: Any) -> None:
+        if not isinstance(layer, nnx.Module):
+            raise TypeError(f"{type(layer).__name__} is not an nnx.Module")
+        setattr(self, name, layer)
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -47,7 +52,7 @@ class Sequential(nnx.Module):
 
     def append(self, layer: nnx.Module) -> Self:
         """Add a layer at the end; returns the container."""
-        setattr(self, str(len(self)), layer)
+        self._add(str(len(self)), layer)
         return self
 
     def extend(self, layers: Any) -> Self:
