@@ -117,7 +117,11 @@ def verify(**arguments: Any) -> None:
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="OUT", required=True, help="Where to write it.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
 def weights(**arguments: Any) -> None:
-    """Convert a checkpoint's parameters and buffers."""
+    """Convert a checkpoint: parameters, buffers, and what optimizers and schedules hold.
+
+    CKPT is a .pt, .safetensors or .npz file, the .index.json of one in several files, or a folder with one of these.
+    OUT is a .safetensors or .npz file (PyTorch: .pt), or a folder for it; the converted code's load() reads it.
+    """
     from .weights import weights_command
 
     sys.exit(weights_command(**arguments))

@@ -1,4 +1,4 @@
-"""Checkpoint files: `torch.save` and `torch.load` become helpers that write and read plain arrays, never code."""
+"""Checkpoint files: `torch.save` and `torch.load` become helpers that write and read .safetensors files, never code."""
 
 from __future__ import annotations
 

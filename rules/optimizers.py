@@ -11,7 +11,7 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import as_tuple, keyword_argument, literal_node
 from ..rewriter.infer import Inference
-from ..rewriter.lattice import UNKNOWN, Instance
+from ..rewriter.lattice import UNKNOWN, Instance, Type
 from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal, literal
@@ -266,15 +266,21 @@ _SCHEDULES = frozenset(
 
 
 def rates_change(inference: Inference) -> bool:
-    """Whether the repository schedules learning rates or touches parameter groups."""
+    """Whether the repository schedules learning rates, touches parameter groups or takes them from a checkpoint."""
     known = inference.__dict__.get("_rates_change")
     if known is None:
         known = inference.__dict__["_rates_change"] = any(
-            any(node.attr.value in ("param_groups", "lr_scheduler") for node in nodes.of(cst.Attribute))
-            or any(node.value == "lr_scheduler" or node.value in _SCHEDULES for node in nodes.of(cst.Name))
-            for nodes in map(inference.nodes, inference.modules)
-        )
+            any(node.attr.value in ("param_groups", "lr_scheduler") or _loads_state(node, inference.files[file].types)
+                for node in inference.nodes(file).of(cst.Attribute))
+            or any(n.value == "lr_scheduler" or n.value in _SCHEDULES for n in inference.nodes(file).of(cst.Name))
+            for file in inference.modules
+        )  # fmt: skip
     return bool(known)
+
+
+def _loads_state(node: cst.Attribute, types: Mapping[cst.CSTNode, Type]) -> bool:
+    """`optimizer.load_state_dict`, which brings the hyperparameters that were saved."""
+    return node.attr.value == "load_state_dict" and is_optimizer(types.get(node.value, UNKNOWN))
 
 
 @dataclass(frozen=True)
@@ -318,12 +324,31 @@ def write_use(construct: OptimizerUse, node: cst.CSTNode, context: FileContext) 
     """The helper that answers for an `nnx.Optimizer` as well as for parameter groups."""
     helper = construct.kind if construct.kind == "param_groups" else f"optimizer_{construct.kind}"
     arguments = [cst.Arg(context.rewrite(construct.optimizer)), *(context.rewrite(a) for a in construct.arguments)]
+    if construct.kind == "load_state_dict":
+        arguments += _stepped_models(construct, context)
     try:
         function = context.helper(helper)
     except KeyError:
         return Refusal(f"an optimizer's {construct.kind} cannot be written yet", node)
     context.converted(node, op=construct.kind, api=f"{OPTIMIZERS}Optimizer.{construct.kind}", rule="optimizers")
     return context.expression("{function}({arguments})", function=function, arguments=arguments)
+
+
+def _stepped_models(construct: OptimizerUse, context: FileContext) -> list[cst.Arg]:
+    """The modules that the optimizer steps, where this is evident: they name what torch's states only number."""
+    name = dotted(construct.optimizer)
+    if name is None or len(construct.arguments) != 1 or _only_groups(context):
+        return []
+    around = [part for part in context.stack if isinstance(part, (cst.FunctionDef, cst.ClassDef))]
+    functions = [part for part in around if isinstance(part, cst.FunctionDef)]
+    owner = around[-2] if len(around) > 1 and functions and around[-1] is functions[-1] else None
+    scope = Scope(context.scope.file, functions[-1] if functions else None,
+                  owner if isinstance(owner, cst.ClassDef) else None, tuple(functions[:-1]))  # fmt: skip
+    units = OptimizerModels.of(context.inference).units(scope, name)
+    if not units:
+        return []
+    parts = [cst.parse_expression(unit) for unit in units]
+    return [cst.Arg(parts[0] if len(parts) == 1 else as_tuple(parts))]
 
 
 @dataclass(frozen=True)

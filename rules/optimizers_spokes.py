@@ -164,7 +164,9 @@ def read_use(node: cst.Call, context: FileContext) -> OptimizerUse | None:
     path = context.direct_path(node.func) or ""
     names = {"helpers.param_groups": "param_groups", "helpers.optimizer_state_dict": "state_dict",
              "helpers.optimizer_load_state_dict": "load_state_dict"}  # fmt: skip
-    return OptimizerUse(names[path], node.args[0].value, tuple(node.args[1:])) if path in names and node.args else None
+    if path not in names or not node.args:
+        return None
+    return OptimizerUse(names[path], node.args[0].value, tuple(node.args[1:2]))  # Not the model, which torch needs not.
 
 
 def read_method(node: cst.Call, context: FileContext) -> OptimizerUse | None:

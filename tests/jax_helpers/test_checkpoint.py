@@ -1,5 +1,8 @@
+import argparse
 import io
+import pathlib
 import pickle
+import zipfile
 
 import jax
 import jax.numpy as jnp
@@ -47,14 +50,64 @@ def test_keys_variables_and_open_files():
 
 
 def test_refusals(tmp_path):
-    with pytest.raises(TypeError, match=r"obj\['args'\] is a object"):
+    with pytest.raises(TypeError, match=r"obj\.args is a object"):
         checkpoint.save({"args": object()}, tmp_path / "x")
     assert not list(tmp_path.iterdir())
+    with pytest.raises(TypeError, match=r"obj\.a\.1 is a object"):
+        checkpoint.save({"a": [1, object()]}, tmp_path / "x")
     (tmp_path / "pickled").write_bytes(pickle.dumps({"a": 1}))
-    np.savez(tmp_path / "other.npz", a=np.ones(2))
-    for name in ("pickled", "other.npz"):
-        with pytest.raises(ValueError, match="not written by save"):
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "text").write_text("hello, this is a text\n")
+    with zipfile.ZipFile(tmp_path / "archive", "w") as archive:
+        archive.writestr("data.pkl", pickle.dumps({"a": 1}))
+    for name in ("pickled", "empty", "text", "archive"):
+        with pytest.raises(ValueError, match="is no checkpoint: convert one of torch with `ivy-convert weights`"):
             checkpoint.load(tmp_path / name)
+    checkpoint.save({"a": np.ones(2), "b": np.ones(3)}, tmp_path / "whole")
+    (tmp_path / "cut").write_bytes((tmp_path / "whole").read_bytes()[:-3])
+    with pytest.raises(ValueError, match="cut is cut short: b is not whole"):
+        checkpoint.load(tmp_path / "cut")
+
+
+def test_further_values_come_back():
+    value = {
+        "args": argparse.Namespace(lr=0.1, out=pathlib.Path("runs/a"), sizes=(3, 4)),
+        "a": {"b": jnp.ones(1)},
+        "a.b": jnp.zeros(2),
+        "seen": {1, 2},
+        "words": np.array(["x", "yz"]),
+        "wide": np.array([1 + 2j]),
+        "turned": np.arange(6).reshape(2, 3).T,
+        "swapped": np.arange(3, dtype=">i4"),
+        "large": np.array([2**40]),
+        "fourths": jnp.asarray([3, -2], jnp.int4),
+        "days": np.array(["2024-02-29"], "datetime64[D]"),
+        "eighths": jnp.asarray([0.5, 2], jnp.float8_e4m3fn),
+        3: jnp.array(7),
+    }
+    file = io.BytesIO()
+    checkpoint.save(value, file)
+    file.seek(0)
+    loaded = checkpoint.load(file)
+    assert loaded.keys() == value.keys()
+    for name in ("args", "seen"):
+        assert loaded[name] == value[name]
+    for name in ("a.b", "words", "wide", "turned", "swapped", "large", "eighths", "fourths", "days", 3):
+        assert loaded[name].shape == value[name].shape and loaded[name].dtype.name == value[name].dtype.name, name
+        np.testing.assert_array_equal(np.asarray(loaded[name]), np.asarray(value[name]))
+    np.testing.assert_array_equal(loaded["a"]["b"], value["a"]["b"])
+    loaded["turned"][0, 0] = 9  # A numpy array that is read can be written to, as before.
+
+
+def test_files_of_other_programs(tmp_path):
+    np.savez(tmp_path / "other.npz", a=np.ones(2), count=np.array(2**40))
+    loaded = checkpoint.load(tmp_path / "other.npz")
+    assert isinstance(loaded["a"], jax.Array) and loaded["count"].item() == 2**40
+    header = b'{"__metadata__":{"format":"pt"},"w":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}'
+    data = bytes([0xC0, 0x3F, 0x00, 0xC0])
+    (tmp_path / "other.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + data)
+    loaded = checkpoint.load(str(tmp_path / "other.safetensors"))
+    assert list(loaded) == ["w"] and loaded["w"].dtype == jnp.bfloat16 and loaded["w"].tolist() == [1.5, -2]
 
 
 class Net(nnx.Module):

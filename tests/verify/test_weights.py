@@ -15,7 +15,7 @@ def test_checkpoint_of_torch(tmp_path: Path) -> None:
     model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
     half = torch.tensor([1.5, -2.0], dtype=torch.bfloat16)
     torch.save({"model": model.state_dict(), "epoch": 7, "half": half, "note": "x"}, tmp_path / "best.pt")
-    written = convert_checkpoint(tmp_path / "best.pt", "jax", tmp_path / "out")
+    written = convert_checkpoint(tmp_path / "best.pt", "numpy", tmp_path / "out")
     assert written == tmp_path / "out" / "best.npz"
     with np.load(written) as arrays:
         assert set(arrays) == {f"model.{name}" for name in model.state_dict()} | {"epoch", "half"}

@@ -1,15 +1,17 @@
 """Saving nested dictionaries, lists, arrays and plain values in one file, as people use `torch.save`.
 
-The file is numpy's `.npz` (a zip of arrays) with the nesting as JSON beside the arrays. Nothing in it is executed
-when it is read, unlike a pickle. Reading needs numpy and this module only.
+The file is a `.safetensors` file: a JSON header with names, types and places, then the arrays' bytes. Arrays have
+dotted names, `model.fc.weight`; the nesting and everything that is no array stand as JSON in the header's metadata.
+Nothing in it is executed when it is read, unlike a pickle, and other programs read its arrays.
 """
 
+import argparse
 import json
 import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import jax
 import jax.numpy as jnp
@@ -17,92 +19,180 @@ import numpy as np
 from flax import nnx
 
 STRUCTURE = "structure"
+#: The format's names of element types.
+TYPES = {
+    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "complex64": "C64",
+    "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2", "int64": "I64", "int32": "I32", "int16": "I16",
+    "int8": "I8", "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL",
+}  # fmt: skip
 
 
 def save(obj: Any, path: Any) -> None:
     """Write `obj` to a path or a binary file.
 
-    It may hold dicts, lists, tuples, numbers, strings, None, arrays, random keys and Variables; TypeError names
-    what it may not hold. A path is replaced only when the file is complete.
+    It may hold dicts, lists, tuples, sets, namespaces, paths, numbers, strings, None, arrays, random keys and
+    Variables; TypeError names what it may not hold. A path is replaced only when the file is complete.
     """
     arrays: dict[str, np.ndarray] = {}
-    structure = json.dumps(encoded(obj, arrays, "obj"))
-    content = {STRUCTURE: np.array(structure), **arrays}
+    structure = encoded(obj, arrays, "")
     if hasattr(path, "write"):
-        np.savez(path, **content)
+        write_arrays(path, arrays, structure)
         return
     target = Path(path)
     partial = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         with open(partial, "wb") as file:
-            np.savez(file, **content)
+            write_arrays(file, arrays, structure)
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
 
 
 def load(path: Any) -> Any:
-    """What `save` wrote to a path or a binary file; ValueError if something else did."""
-    problem = f"{path} was not written by save(); convert checkpoints of torch with `ivy-convert weights`"
-    try:
-        content = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:  # ValueError: a pickle, as torch wrote before 1.6.
-        raise ValueError(problem) from error
-    if not isinstance(content, np.lib.npyio.NpzFile) or STRUCTURE not in content:
+    """What `save` wrote to a path or a binary file; of other `.safetensors` and `.npz` files a dict of arrays.
+
+    ValueError if it is none of these.
+    """
+    if hasattr(path, "read"):
+        return read_arrays(path)
+    with open(path, "rb") as file:
+        return read_arrays(file)
+
+
+def write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray], structure: Any) -> None:
+    """The header, then one array after the other."""
+    header: dict[str, Any] = {"__metadata__": {STRUCTURE: json.dumps(structure)}}
+    place = 0
+    for name, array in arrays.items():
+        kind = TYPES[array.dtype.name]
+        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [place, place + array.nbytes]}
+        place += array.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for array in arrays.values():
+        file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+
+
+def read_arrays(file: BinaryIO) -> Any:
+    """The content of a `.safetensors` or `.npz` file, which is told from its first bytes."""
+    problem = f"{getattr(file, 'name', 'the file')} is no checkpoint: convert one of torch with `ivy-convert weights`"
+    first = file.read(8)
+    if first[:2] == b"PK":
+        file.seek(-len(first), os.SEEK_CUR)
+        try:
+            with np.load(file, allow_pickle=False) as content:
+                if all(name.endswith(".npy") for name in content.zip.namelist()):
+                    return {name: on_device(content[name]) for name in content.files}
+        except (ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(problem) from error
+        raise ValueError(problem)  # torch's own files are such archives too, of something else.
+    size = int.from_bytes(first, "little")
+    if len(first) < 8 or not 2 <= size <= 100_000_000:
         raise ValueError(problem)
-    with content:
-        return decoded(json.loads(str(content[STRUCTURE])), content)
+    text = file.read(size)
+    try:
+        header = json.loads(text) if text[:1] == b"{" else None
+    except ValueError as error:
+        raise ValueError(problem) from error
+    if not isinstance(header, dict):
+        raise ValueError(problem)
+    structure = header.pop("__metadata__", {}).get(STRUCTURE)
+    dtypes = {kind: jnp.dtype(name) for name, kind in TYPES.items()}
+    arrays: dict[str, np.ndarray] = {}
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        start, end = entry["data_offsets"]
+        data = file.read(end - start)
+        if len(data) < end - start:
+            raise ValueError(f"{getattr(file, 'name', 'the file')} is cut short: {name} is not whole")
+        arrays[name] = np.frombuffer(data, dtypes[entry["dtype"]]).reshape(entry["shape"])
+    if structure is None:
+        return {name: on_device(arrays[name]) for name in header}
+    return decoded(json.loads(structure), arrays)
 
 
 def encoded(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
-    """`value` as JSON; arrays go into `arrays` and leave their number behind."""
+    """`value` as JSON; arrays go into `arrays` and leave their name behind, which is made of the keys to them."""
     if isinstance(value, nnx.Variable):
         value = value.get_value()
     if value is None or isinstance(value, (bool, str)) or type(value) in (int, float):
         return value
     if isinstance(value, (nnx.State, Mapping)):
-        pairs = [[encoded(k, arrays, where), encoded(v, arrays, f"{where}[{k!r}]")] for k, v in value.items()]
+        pairs = [[encoded(k, arrays, where), encoded(v, arrays, joined(where, k))] for k, v in value.items()]
         return {"dict": pairs}
-    if isinstance(value, (list, tuple)):
-        entries = [encoded(entry, arrays, f"{where}[{i}]") for i, entry in enumerate(value)]
-        return {"tuple" if isinstance(value, tuple) else "list": entries}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        kind = "tuple" if isinstance(value, tuple) else "list" if isinstance(value, list) else "set"
+        return {kind: [encoded(entry, arrays, joined(where, i)) for i, entry in enumerate(value)]}
+    if isinstance(value, argparse.Namespace):
+        return {"namespace": encoded(vars(value), arrays, where)}
+    if isinstance(value, os.PathLike):
+        return {"path": os.fspath(value)}
     if isinstance(value, (jax.Array, np.ndarray, np.generic)):
-        return encoded_array(value, arrays)
+        return encoded_array(value, arrays, where)
     raise TypeError(
-        f"save: {where} is a {type(value).__name__}; save dicts, lists, arrays, numbers and strings "
+        f"save: {joined('obj', where) if where else 'obj'} is a {type(value).__name__}; save dicts, lists, arrays, numbers and strings "
         "(for a configuration object: vars(config) or dataclasses.asdict(config))"
     )
 
 
-def encoded_array(value: Any, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """An array by its number, with what a plain numpy file does not keep: JAX or numpy, random key, bfloat16."""
-    note: dict[str, Any] = {"array": str(len(arrays)), "jax": isinstance(value, jax.Array)}
+def joined(where: str, key: Any) -> str:
+    """The dotted name of an entry."""
+    return f"{where}.{key}" if where else str(key)
+
+
+def encoded_array(value: Any, arrays: dict[str, np.ndarray], where: str) -> dict[str, Any]:
+    """An array by its name, with what the file does not keep: JAX or numpy, random keys, numpy's further types."""
+    name = where or "obj"
+    while name in arrays or name == "__metadata__":  # {"a": {"b": x}, "a.b": y}
+        name += "_"
+    note: dict[str, Any] = {"array": name, "jax": isinstance(value, jax.Array)}
     if note["jax"] and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         note["key"] = str(jax.random.key_impl(value))
         value = jax.random.key_data(value)
     array = np.asarray(value)
-    if array.dtype.kind == "V" or array.dtype.name not in np.sctypeDict:
-        note["dtype"] = array.dtype.name
-        array = array.view(np.dtype(f"u{array.dtype.itemsize}"))
-    if array.dtype == object:
-        raise TypeError("save: an array of Python objects cannot be saved")
-    arrays[note["array"]] = array
+    if array.dtype.hasobject or array.dtype.fields:
+        raise TypeError(f"save: {name} is an array of {array.dtype}; save arrays of numbers and texts")
+    if array.dtype.name not in TYPES:
+        is_numpys = array.dtype.kind != "V"  # JAX's small types know themselves by name only.
+        note |= {"dtype": array.dtype.str if is_numpys else array.dtype.name, "shape": list(array.shape)}
+        array = np.frombuffer(array.tobytes(), np.uint8)
+    arrays[name] = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     return note
 
 
 def decoded(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     """The inverse of `encoded`."""
-    if not isinstance(value, dict):
-        return value
-    if "dict" in value:
-        return {decoded(k, arrays): decoded(v, arrays) for k, v in value["dict"]}
-    if "list" in value:
-        return [decoded(entry, arrays) for entry in value["list"]]
-    if "tuple" in value:
-        return tuple(decoded(entry, arrays) for entry in value["tuple"])
-    array = arrays[value["array"]]
-    if "dtype" in value:
-        array = array.view(jnp.dtype(value["dtype"]))
-    if "key" in value:
-        return jax.random.wrap_key_data(array, impl=value["key"])
-    return jnp.asarray(array) if value["jax"] else array
+    match value:
+        case {"dict": pairs}:
+            return {decoded(k, arrays): decoded(v, arrays) for k, v in pairs}
+        case {"list": entries}:
+            return [decoded(entry, arrays) for entry in entries]
+        case {"tuple": entries}:
+            return tuple(decoded(entry, arrays) for entry in entries)
+        case {"set": entries}:
+            return {decoded(entry, arrays) for entry in entries}
+        case {"namespace": entries}:
+            return argparse.Namespace(**decoded(entries, arrays))
+        case {"path": text}:
+            return Path(text)
+        case {"array": name}:
+            return decoded_array(value, arrays[name])
+    return value
+
+
+def decoded_array(note: Mapping[str, Any], array: np.ndarray) -> Any:
+    """The array that `encoded_array` made a note of."""
+    if "dtype" in note:
+        array = np.frombuffer(array.tobytes(), jnp.dtype(note["dtype"])).reshape(note["shape"])
+    if "key" in note:
+        return jax.random.wrap_key_data(array, impl=note["key"])
+    return on_device(array) if note["jax"] else array.copy()  # What was read is not writable.
+
+
+def on_device(array: np.ndarray) -> Any:
+    """An array for JAX, in its 32 bits unless jax_enable_x64 is set; integers that do not fit stay numpy's."""
+    if array.dtype.kind not in "fiubc" and array.dtype.name not in TYPES:
+        return array
+    result = jnp.asarray(array)
+    fits = array.dtype.kind not in "iu" or array.dtype.itemsize <= result.dtype.itemsize
+    return result if fits or np.array_equal(np.asarray(result), array) else array.copy()

@@ -231,5 +231,8 @@ class ReduceLROnPlateau:
         return {name: value for name, value in vars(self).items() if name != "optimizer"}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
-        vars(self).update(state)
+        """Take over what `state_dict` gave, here or in torch, which has a few more entries that follow from these."""
+        for name, value in state.items():
+            name = "last_lrs" if name == "_last_lr" else name
+            if name in vars(self) and name != "optimizer":
+                setattr(self, name, value)

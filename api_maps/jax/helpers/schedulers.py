@@ -66,8 +66,12 @@ class LRScheduler:
         return {k: v for k, v in vars(self).items() if k != "optimizer" and not callable(v)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
-        vars(self).update(state)
+        """Take over what `state_dict` gave, here or in torch, which has a few more entries that follow from these."""
+        for name, value in state.items():
+            name = "last_lrs" if name == "_last_lr" else name
+            if name in vars(self) and name not in ("optimizer", "lr_lambdas"):
+                own = getattr(self, name)
+                setattr(self, name, Counter(value) if isinstance(own, Counter) else value)
 
 
 class StepLR(LRScheduler):
@@ -280,10 +284,9 @@ class SequentialLR(LRScheduler):
         return {"last_epoch": self.last_epoch, "schedulers": [each.state_dict() for each in self.schedulers]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over what `state_dict` gave, here or in torch."""
         self.last_epoch = state["last_epoch"]
-        for scheduler, own in zip(self.schedulers, state["schedulers"], strict=True):
-            scheduler.load_state_dict(own)
+        load_each(self.schedulers, state)
 
 
 def restart(scheduler: Any) -> None:
@@ -314,6 +317,11 @@ class ChainedScheduler:
         return {"schedulers": [each.state_dict() for each in self.schedulers]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
-        for scheduler, own in zip(self.schedulers, state["schedulers"], strict=True):
-            scheduler.load_state_dict(own)
+        """Take over what `state_dict` gave, here or in torch."""
+        load_each(self.schedulers, state)
+
+
+def load_each(schedulers: Sequence[Any], state: dict[str, Any]) -> None:
+    """Give every schedule its own part of a state."""
+    for scheduler, own in zip(schedulers, state.get("schedulers", state.get("_schedulers")), strict=True):
+        scheduler.load_state_dict(own)
