@@ -14,7 +14,8 @@ from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 from . import optimizers, schedulers
 from .optimizer_models import SCHEDULERS
-from .optimizers import ARGUMENTS, Optimizer, OptimizerAnnotation, OptimizerUse
+from .optimizer_uses import OptimizerUse
+from .optimizers import ARGUMENTS, Optimizer, OptimizerAnnotation
 from .schedulers import Schedule
 from .training_tape import variables_of
 

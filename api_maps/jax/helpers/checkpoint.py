@@ -20,7 +20,7 @@ from flax import nnx
 
 STRUCTURE = "structure"
 #: The format's names of element types.
-TYPES = {
+ELEMENT_TYPES = {
     "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "complex64": "C64",
     "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2", "int64": "I64", "int32": "I32", "int16": "I16",
     "int8": "I8", "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL",
@@ -64,7 +64,7 @@ def write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray], structure: An
     header: dict[str, Any] = {"__metadata__": {STRUCTURE: json.dumps(structure)}}
     place = 0
     for name, array in arrays.items():
-        kind = TYPES[array.dtype.name]
+        kind = ELEMENT_TYPES[array.dtype.name]
         header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [place, place + array.nbytes]}
         place += array.nbytes
     text = json.dumps(header).encode()
@@ -83,7 +83,7 @@ def read_arrays(file: BinaryIO) -> Any:
         try:
             with np.load(file, allow_pickle=False) as content:
                 if all(name.endswith(".npy") for name in content.zip.namelist()):
-                    return {name: on_device(content[name]) for name in content.files}
+                    return {name: array_for_jax(content[name]) for name in content.files}
         except (ValueError, zipfile.BadZipFile) as error:
             raise ValueError(problem) from error
         raise ValueError(problem)  # torch's own files are such archives too, of something else.
@@ -98,7 +98,7 @@ def read_arrays(file: BinaryIO) -> Any:
     if not isinstance(header, dict):
         raise ValueError(problem)
     structure = header.pop("__metadata__", {}).get(STRUCTURE)
-    dtypes = {kind: jnp.dtype(name) for name, kind in TYPES.items()}
+    dtypes = {kind: jnp.dtype(name) for name, kind in ELEMENT_TYPES.items()}
     arrays: dict[str, np.ndarray] = {}
     for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         start, end = entry["data_offsets"]
@@ -107,7 +107,7 @@ def read_arrays(file: BinaryIO) -> Any:
             raise ValueError(f"{getattr(file, 'name', 'the file')} is cut short: {name} is not whole")
         arrays[name] = np.frombuffer(data, dtypes[entry["dtype"]]).reshape(entry["shape"])
     if structure is None:
-        return {name: on_device(arrays[name]) for name in header}
+        return {name: array_for_jax(arrays[name]) for name in header}
     return decoded(json.loads(structure), arrays)
 
 
@@ -152,7 +152,7 @@ def encoded_array(value: Any, arrays: dict[str, np.ndarray], where: str) -> dict
     array = np.asarray(value)
     if array.dtype.hasobject or array.dtype.fields:
         raise TypeError(f"save: {name} is an array of {array.dtype}; save arrays of numbers and texts")
-    if array.dtype.name not in TYPES:
+    if array.dtype.name not in ELEMENT_TYPES:
         is_numpys = array.dtype.kind != "V"  # JAX's small types know themselves by name only.
         note |= {"dtype": array.dtype.str if is_numpys else array.dtype.name, "shape": list(array.shape)}
         array = np.frombuffer(array.tobytes(), np.uint8)
@@ -186,12 +186,12 @@ def decoded_array(note: Mapping[str, Any], array: np.ndarray) -> Any:
         array = np.frombuffer(array.tobytes(), jnp.dtype(note["dtype"])).reshape(note["shape"])
     if "key" in note:
         return jax.random.wrap_key_data(array, impl=note["key"])
-    return on_device(array) if note["jax"] else array.copy()  # What was read is not writable.
+    return array_for_jax(array) if note["jax"] else array.copy()  # What was read is not writable.
 
 
-def on_device(array: np.ndarray) -> Any:
+def array_for_jax(array: np.ndarray) -> Any:
     """An array for JAX, in its 32 bits unless jax_enable_x64 is set; integers that do not fit stay numpy's."""
-    if array.dtype.kind not in "fiubc" and array.dtype.name not in TYPES:
+    if array.dtype.kind not in "fiubc" and array.dtype.name not in ELEMENT_TYPES:
         return array
     result = jnp.asarray(array)
     fits = array.dtype.kind not in "iu" or array.dtype.itemsize <= result.dtype.itemsize
