@@ -12,7 +12,7 @@ from ..rewriter.expressions import keyword_argument
 from ..rewriter.lattice import Instance
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
-from . import optimizers, schedulers
+from . import optimizer_uses, optimizers, schedulers
 from .optimizer_models import SCHEDULERS
 from .optimizer_uses import OptimizerUse
 from .optimizers import ARGUMENTS, Optimizer, OptimizerAnnotation
@@ -217,15 +217,15 @@ RULES = (
         order=20,
     ),
     Rule("keras_optimizer", _CALL, {"tensorflow": read_keras}, {"jax": optimizers.write_optimizer}, order=20),
-    Rule("plain_groups", (cst.Attribute,), {"torch": optimizers.read_groups}, _USES, order=20),
+    Rule("plain_groups", (cst.Attribute,), {"torch": optimizer_uses.read_groups}, _USES, order=20),
     Rule(
         "plain_state",
         _CALL,
-        {"torch": optimizers.read_state, "jax": read_use, "tensorflow": read_method},
+        {"torch": optimizer_uses.read_state, "jax": read_use, "tensorflow": read_method},
         _USES,
         order=20,
     ),
-    Rule("keras_state", _CALL, {"tensorflow": read_method}, {"jax": optimizers.write_use}, order=20),
+    Rule("keras_state", _CALL, {"tensorflow": read_method}, {"jax": optimizer_uses.write_use}, order=20),
     Rule("plain_optimizer_class", _CLASS, {"torch": optimizers.read_annotation}, _ANNOTATION, order=20),
     Rule(
         "plain_schedule",
