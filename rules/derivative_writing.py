@@ -76,6 +76,8 @@ class DerivativeWriter:
         definition = cst.FunctionDef(
             cst.Name(one.name), cst.Parameters(params), cst.IndentedBlock(body), leading_lines=space
         )
+        if one.of_module:
+            return [definition, self._of_module(one, output, aux if results else None)]
         targets = [output, cst.Name(one.pullback), *([aux] if results else [])]
         arguments = [cst.Arg(cst.Name(name)) for name in (one.name, *one.inputs)]
         transform = "helpers.vjp_with_state" if builds_stateful_layers(self.context) else "jax.vjp"
@@ -86,6 +88,18 @@ class DerivativeWriter:
             [cst.Assign([cst.AssignTarget(target)], call)], leading_lines=[cst.EmptyLine(indent=False)]
         )
         return [definition, taken]
+
+
+    def _of_module(self, one: Derivative, output: Any, aux: Any) -> Any:
+        """`loss, loss_grads = nnx.value_and_grad(loss_fn)(model)`."""
+        text = "flax.nnx.value_and_grad({function})({module})"
+        if aux is not None:
+            text, output = "flax.nnx.value_and_grad({function}, has_aux=True)({module})", as_tuple([output, aux])
+        call = self.context.expression(text, function=cst.Name(one.name), module=cst.Name(one.inputs[0]))
+        target = as_tuple([output, cst.Name(one.pullback)]).with_changes(lpar=[], rpar=[])
+        return cst.SimpleStatementLine(
+            [cst.Assign([cst.AssignTarget(target)], call)], leading_lines=[cst.EmptyLine(indent=False)]
+        )
 
 
 def builds_stateful_layers(context: FileContext) -> bool:

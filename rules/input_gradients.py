@@ -42,7 +42,7 @@ class Take:
 
     outputs: the name that is differentiated, or None where `value` is an expression of its own; cotangent: what it is
     multiplied with, None for ones. follows: whether a gradient may flow through the result. holds: for `backward()`,
-    the names whose `.grad` it fills.
+    the names whose `.grad` it fills. of_module: the one input is a module, whose parameters the gradients belong to.
     """
 
     call: cst.Call
@@ -54,6 +54,7 @@ class Take:
     follows: bool
     reviewed: bool = False
     holds: bool = False
+    of_module: bool = False
 
 
 @dataclass
@@ -74,6 +75,11 @@ class Derivative:
     pullback: str = ""
     results: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
+
+    @property
+    def of_module(self) -> bool:
+        """Whether the function is one of a module's parameters."""
+        return any(take.of_module for take in self.takes)
 
     def holds(self, other: Derivative) -> bool:
         """Whether another one lies inside."""
@@ -175,28 +181,47 @@ class _Planner:
             raise NoDerivative(_WHY)
         if literal(given.get("is_grads_batched", cst.Name("False"))) is not False:
             raise NoDerivative("gradients for a batch of cotangents; use jax.vjp and map its function with jax.vmap")
-        inputs = tuple(dotted(part) or "" for part in parts(given["inputs"]))
+        module = self._module(given["inputs"])
+        inputs = (module,) if module is not None else tuple(dotted(part) or "" for part in parts(given["inputs"]))
         if not inputs or not all(name.isidentifier() for name in inputs):
             raise NoDerivative(f"{_WHY}, or nnx.grad for the parameters of a module")
         types = [self.context.type_of(part) for part in parts(given["inputs"])]
-        if not all(isinstance(t, Array) or (t == UNKNOWN and picks_one(line, call)) for t in types):
+        if module is None and not all(isinstance(t, Array) or (t == UNKNOWN and picks_one(line, call)) for t in types):
             raise NoDerivative(f"it is not certain that {' and '.join(inputs)} is an array and not several; annotate it")
         outputs = parts(given["outputs"])
         cotangents = parts(given["grad_outputs"]) if "grad_outputs" in given else [cst.Name("None")]
         if len(outputs) != 1 or len(cotangents) != 1:
             raise NoDerivative("several outputs at once; add up what each gives, or use jax.vjp with a tuple")
         cotangent = None if dotted(cotangents[0]) == "None" else cotangents[0]
+        if module is not None and cotangent is not None:
+            raise NoDerivative(f"{_WHY}, or nnx.grad for the parameters of a module")
         follows = literal(given.get("create_graph", cst.Name("False"))) is not False
         unused = literal(given.get("allow_unused", cst.Name("None"))) not in (None, False)
         unused = unused and literal(given.get("materialize_grads", cst.Name("False"))) is not True
-        return self._take(Take(call, index, inputs, None, outputs[0], cotangent, follows, unused))
+        take = Take(call, index, inputs, None, outputs[0], cotangent, follows, unused, of_module=module is not None)
+        return self._take(take)
+
+    def _module(self, node: cst.BaseExpression) -> str | None:
+        """The name of the module whose parameters an expression lists."""
+        if isinstance(node, cst.Name):
+            bound = [
+                part.value for part in own_nodes(self.function.body)
+                if isinstance(part, cst.Assign) and any(dotted(target.target) == node.value for target in part.targets)
+            ]  # fmt: skip
+            return self._module(bound[0]) if len(bound) == 1 and not isinstance(bound[0], cst.Name) else None
+        match node:
+            case cst.Call(func=cst.Name(value="list" | "tuple"), args=[cst.Arg(value=inner, star="")]):
+                return self._module(inner)
+            case cst.Call(func=cst.Attribute(value=cst.Name(value=name) as owner, attr=cst.Name(value="parameters")), args=[]):
+                return name if self.context.inference.is_module(self.context.type_of(owner)) else None
+        return None
 
     def _take(self, take: Take) -> Take:
         """With the name that is differentiated: `u` for `u` and for `u.sum()`."""
         value = take.value
         match value:
             case cst.Call(func=cst.Attribute(value=cst.Name() as inner, attr=cst.Name(value="sum")), args=[]):
-                if take.cotangent is None and inner.value not in take.inputs:
+                if take.cotangent is None and inner.value not in take.inputs and not take.of_module:
                     return replace(take, outputs=inner.value, value=inner)
         return replace(take, outputs=value.value) if isinstance(value, cst.Name) else take
 
@@ -241,10 +266,13 @@ class _Planner:
             found.setdefault((take.outputs or "", last), []).append(take)
         derivatives = []
         for (outputs, _), group in found.items():
+            if len({take.of_module for take in group}) > 1 or (group[0].of_module and len({t.inputs for t in group}) > 1):
+                raise NoDerivative("gradients of inputs and of a module's parameters at once; take them one by one")
             inputs = tuple(dict.fromkeys(name for take in group for name in take.inputs))
             first = group[0]
             start, end, needed = self._region(inputs, first, lines)
-            self._check_origin(inputs, every, needed, lines[start : end + 1], lines, outer)
+            if not first.of_module:
+                self._check_origin(inputs, every, needed, lines[start : end + 1], lines, outer)
             derivatives.append(Derivative(inputs, outputs or None, first.value, start, end, group))
         return derivatives
 
@@ -363,7 +391,7 @@ class _Planner:
             raise NoDerivative(f"the statements between the input and the output change {min(changed)}; use jax.grad of a function")
         stem = one.outputs or "value"
         one.name = self._free(f"{stem}_fn")
-        one.pullback = self._free(f"{stem}_vjp")
+        one.pullback = self._free(f"{stem}_grads" if one.of_module else f"{stem}_vjp")
         if one.outputs is None:
             one.outputs = self._free("value")
         places = (*outer, Place(owner, tuple(lines), one.end))

@@ -95,13 +95,15 @@ def write_take(construct: tuple[Derivative, Take, int | None], node: Any, contex
             else "an input that the output does not depend on gets zeros here, and None in torch"
         )
         context.review(node, reason, op=_OP, api=api, rule="input_gradients")
+    follows = take.follows or not is_differentiated(context)
+    if take.of_module:
+        return _of_module(derivative, position, follows, context)
     if take.cotangent is not None:
         cotangent = context.rewrite(take.cotangent)
     else:
         cotangent = context.expression("jax.numpy.ones_like({output})", output=cst.Name(derivative.outputs or ""))
     result: Any = context.expression("{pullback}({cotangent})", pullback=cst.Name(derivative.pullback), cotangent=cotangent)
     places = [derivative.inputs.index(name) for name in take.inputs]
-    follows = take.follows or not is_differentiated(context)
     if position is not None:
         one = cst.parse_expression(f"x[{places[position]}]").with_changes(value=result)  # type: ignore[union-attr]
         return one if follows else stop_gradient(context, one)
@@ -110,6 +112,16 @@ def write_take(construct: tuple[Derivative, Take, int | None], node: Any, contex
             return Refusal("the gradients are asked for in another order elsewhere; ask for all of them at once", node, api)
         stop = places[-1] + 1 if places[-1] + 1 < len(derivative.inputs) else ""
         result = cst.parse_expression(f"x[{places[0] or ''}:{stop}]").with_changes(value=result)  # type: ignore[union-attr]
+    return result if follows else stop_gradient(context, result)
+
+
+def _of_module(derivative: Derivative, position: int | None, follows: bool, context: FileContext) -> Any:
+    """`parameter_gradients(model, loss_grads)`: the gradients in the order of the module's parameters."""
+    result = context.expression(
+        "helpers.parameter_gradients({module}, {grads})",
+        module=cst.Name(derivative.inputs[0]), grads=cst.Name(derivative.pullback))  # fmt: skip
+    if position is not None:
+        result = cst.parse_expression(f"x[{position}]").with_changes(value=result)  # type: ignore[union-attr]
     return result if follows else stop_gradient(context, result)
 
 

@@ -209,7 +209,7 @@ def g(x: torch.Tensor):
 
 REFUSED = {
     "made elsewhere": ("return torch.autograd.grad(y, x)[0]", "jax.grad"),
-    "parameters": ("y = model(x)\n    return torch.autograd.grad(y.sum(), model.parameters())", "nnx.grad"),
+    "parameters with weights": ("y = model(x)\n    return torch.autograd.grad(y, model.parameters(), torch.ones_like(y))", "nnx.grad"),
     "several outputs": ("a, b = x * 2, x * 3\n    return torch.autograd.grad([a, b], x, [a, b])", "several outputs"),
     "batched": ("y = x * 2\n    return torch.autograd.grad(y, x, x, is_grads_batched=True)", "vmap"),
     "bound again": ("y = x * 2\n    x = y + 1\n    return torch.autograd.grad(y, x)", "same block"),
@@ -221,7 +221,7 @@ REFUSED = {
     ),
     "draws": ("torch.manual_seed(0)\n    y = x * torch.rand(3)\n    return torch.autograd.grad(y, x, x)", "random numbers"),
     "perhaps several": (
-        "weights = list(model.parameters())\n    y = (weights[0] * x).sum()\n    return torch.autograd.grad(y, weights)", "annotate it",
+        "weights = sorted(model.parameters())\n    y = (weights[0] * x).sum()\n    return torch.autograd.grad(y, weights)", "annotate it",
     ),
     "in a comprehension": ("y = x * x\n    return [torch.autograd.grad(y[i], x)[0] for i in range(2)]", "comprehension"),
     "by the caller": ("z = y * x\n    return torch.autograd.grad(z.sum(), x)", "by the caller"),
@@ -321,3 +321,44 @@ def test_modules_with_state() -> None:
     np.testing.assert_allclose(value, expected.item(), rtol=1e-4)
     np.testing.assert_allclose(grads.first.weight.get_value(), model.first.weight.grad.numpy(), rtol=2e-3, atol=1e-5)
     np.testing.assert_allclose(our_model.norm.running_mean.get_value(), model.norm.running_mean.numpy(), rtol=1e-4, atol=1e-6)
+
+
+ADAPTATION = (
+    TANH_NET
+    + """
+from torch.func import functional_call
+
+
+def adapted(model: Net, x: torch.Tensor, y: torch.Tensor, rate: float = 0.3):
+    weights = list(model.parameters())
+    loss = F.cross_entropy(model(x), y)
+    grads = torch.autograd.grad(loss, weights, create_graph={create}, retain_graph=True)
+    return {{name: p - rate * g for (name, p), g in zip(model.named_parameters(), grads)}}, loss
+
+
+def size(model: Net, x: torch.Tensor, y: torch.Tensor):
+    first = torch.autograd.grad(F.cross_entropy(model(x), y), model.parameters())[0]
+    out = model(x)
+    second = torch.autograd.grad(out.sum(), list(model.parameters()))
+    return first.pow(2).sum().item() + sum(g.abs().sum() for g in second).item()
+
+
+def train(model: Net, xs, ys):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    losses = []
+    for x, y in zip(xs, ys):
+        optimizer.zero_grad()
+        fast, before = adapted(model, x, y)
+        loss = F.cross_entropy(functional_call(model, fast, (x,)), y) + 0.1 * before
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        losses.append(size(model, x, y))
+    return losses
+"""
+)
+
+
+@pytest.mark.parametrize("create", ["True", "False"])
+def test_gradients_of_parameters_as_values(create: str) -> None:
+    assert_same_training(ADAPTATION.format(create=create))
