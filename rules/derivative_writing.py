@@ -11,7 +11,8 @@ from ..rewriter.context import FileContext
 from ..rewriter.expressions import as_tuple
 from ..rewriter.read import BoundOp
 from .input_gradient_lines import is_mark
-from .input_gradients import Derivative, plan_of
+from .input_gradient_plans import Derivative
+from .input_gradients import plan_of
 
 _OP = "input_gradient"
 

@@ -7,7 +7,7 @@ finds them, block by block: a contiguous run of statements, which may hold other
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import libcst as cst
@@ -18,6 +18,7 @@ from ..rewriter.names import dotted
 from ..rewriter.nodes import walk
 from ..rewriter.read import literal
 from .input_gradient_lines import blocks, cleared, clears_module, is_mark, last_binding, parts, picks_one, text
+from .input_gradient_plans import Derivative, FunctionPlan, NoDerivative, Take
 from .name_flow import Fate, Place, all_params, effects, fate, needed_after, parameter_names
 from .optimizer_models import own_nodes
 from .places import surroundings
@@ -30,71 +31,6 @@ _OPTIONS = (
     "is_grads_batched", "materialize_grads",
 )  # fmt: skip
 _WHY = "it differentiates values that exist already; write the function and use jax.grad"
-
-
-class NoDerivative(Exception):
-    """Why a gradient cannot be written as that of a function."""
-
-
-@dataclass(frozen=True)
-class Take:
-    """One place that takes a gradient.
-
-    outputs: the name that is differentiated, or None where `value` is an expression of its own; cotangent: what it is
-    multiplied with, None for ones. follows: whether a gradient may flow through the result. holds: for `backward()`,
-    the names whose `.grad` it fills. of_module: the one input is a module, whose parameters the gradients belong to.
-    """
-
-    call: cst.Call
-    index: int
-    inputs: tuple[str, ...]
-    outputs: str | None
-    value: cst.BaseExpression
-    cotangent: cst.BaseExpression | None
-    follows: bool
-    reviewed: bool = False
-    holds: bool = False
-    of_module: bool = False
-
-
-@dataclass
-class Derivative:
-    """A function of `inputs` made of the statements from `start` to `end` (`end` < `start`: of none).
-
-    takes: the places that use its pullback; results: further names that are needed behind it; carried: names that
-    the statements read before they bind them.
-    """
-
-    inputs: tuple[str, ...]
-    outputs: str | None
-    value: cst.BaseExpression
-    start: int
-    end: int
-    takes: list[Take]
-    name: str = ""
-    pullback: str = ""
-    results: tuple[str, ...] = ()
-    carried: tuple[str, ...] = ()
-
-    @property
-    def of_module(self) -> bool:
-        """Whether the function is one of a module's parameters."""
-        return any(take.of_module for take in self.takes)
-
-    def holds(self, other: Derivative) -> bool:
-        """Whether another one lies inside."""
-        return self.start <= other.start and max(other.end, other.start - 1) <= self.end
-
-
-@dataclass
-class FunctionPlan:
-    """The derivatives of one function: by block, and by the call that takes them; or why there are none."""
-
-    blocks: dict[cst.CSTNode, list[Derivative]] = field(default_factory=dict)
-    takes: dict[cst.CSTNode, tuple[Derivative, Take]] = field(default_factory=dict)
-    marked: set[str] = field(default_factory=set)
-    problems: dict[cst.CSTNode, str] = field(default_factory=dict)
-    dropped: set[cst.CSTNode] = field(default_factory=set)
 
 
 def plan_of(context: FileContext) -> FunctionPlan | None:

@@ -15,7 +15,8 @@ from .derivative_writing import DerivativeWriter
 from .differentiated import is_differentiated
 from .gradients import stop_gradient
 from .input_gradient_lines import is_mark
-from .input_gradients import GRAD, Derivative, Take, plan_of
+from .input_gradient_plans import Derivative, Take
+from .input_gradients import GRAD, plan_of
 from .requires_grad import input_reason
 from .training_plan import TrainingPlan
 from .training_step import training_plan

@@ -112,8 +112,13 @@ class ModelUse:
                 unknown.append(key)
         if unknown:
             candidates = self._candidates(backwards)
+            if not candidates:
+                raise RegionProblem(
+                    f"which model does {unknown[0] or 'the optimizer'} step? None is called in this function on the way "
+                    "to its loss; compute the loss here, or build the optimizer where it is used"
+                )
             if len(unknown) > 1 or self.units or len(candidates) != 1:
-                names = ", ".join(candidates) or "none"
+                names = ", ".join(candidates)
                 raise RegionProblem(
                     f"which model does {unknown[0] or 'the optimizer'} step? Candidates here: {names}. Build the "
                     "optimizer where it is used, or pass it together with its model"
