@@ -308,6 +308,8 @@ class FrameworkTypes:
         if path in self._array_functions:
             first = arguments[0] if arguments else UNKNOWN
             first = item_type(first) if isinstance(first, (Sequence, Tuple)) else first
+            if isinstance(first, Array):
+                return Array(first.dtype)  # how many axes it has is for the function's pattern to say
             return ARRAY if isinstance(first, Unknown) else without_storage(first)
         known = self._results.get(f"{path}()")
         if known is not None:  # Functions for any framework's arrays, given nobody else's.

@@ -34,6 +34,7 @@ from .local_functions import registered
 from .names import Definition
 from .operation_results import result_type
 from .read import BoundOp, Refusal, literal, read_call, read_property
+from .result_ranks import pattern_rank
 
 
 class CallTypes(DefinitionTypes):
@@ -80,7 +81,11 @@ class CallTypes(DefinitionTypes):
             return without_storage(arguments[0])
         if self.framework.owns(path):
             return self._framework_call(path, call, evaluator, arguments)
-        return self.framework.foreign_result(path, arguments)
+        found = self.framework.foreign_result(path, arguments)
+        if isinstance(found, Array) and found.rank is None:
+            ranks = [pattern_rank(literal(argument.value)) for argument in call.args]
+            return replace(found, rank=next((rank for rank in ranks if rank is not None), None))
+        return found
 
     def _framework_call(
         self, path: str, call: cst.Call, evaluator: ExpressionEvaluator, arguments: list[Type]

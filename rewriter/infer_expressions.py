@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import reduce
 from typing import Protocol
 
 import libcst as cst
@@ -42,6 +43,7 @@ from .operation_results import result_type
 from .plain_values import builtin_call, plain_arithmetic, plain_method, sliced
 from .ranks import indexed_rank
 from .read import BoundOp, Refusal, literal
+from .result_ranks import matmul_rank
 
 Environment = dict[str, Type]
 
@@ -188,6 +190,9 @@ class ExpressionEvaluator:
         left, right = self.evaluate(node.left), self.evaluate(node.right)
         if isinstance(left, Array) or isinstance(right, Array):
             found = promote(left, right)
+            if isinstance(node.operator, cst.MatrixMultiply) and isinstance(found, Array):
+                ranks = [side.rank if isinstance(side, Array) else None for side in (left, right)]
+                return replace(found, rank=matmul_rank(*ranks))
             if isinstance(node.operator, cst.Divide) and isinstance(found, Array) and found.dtype in ("int", "bool"):
                 return replace(found, dtype="float")
             return found
@@ -205,7 +210,7 @@ class ExpressionEvaluator:
         if any(isinstance(operator, (cst.Is, cst.IsNot, cst.In, cst.NotIn)) for operator in operators):
             return BOOL
         if any(isinstance(operand, Array) for operand in operands):
-            return Array("bool")
+            return Array("bool", reduce(promote, operands).rank)  # type: ignore[attr-defined]
         return UNKNOWN if any(operand == UNKNOWN for operand in operands) else BOOL
 
     def boolean(self, node: cst.BooleanOperation) -> Type:

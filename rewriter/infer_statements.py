@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 import libcst as cst
@@ -32,6 +33,7 @@ from .lattice import (
 )
 from .names import FileScope
 from .nodes import children
+from .ranks import tested_rank, unpacked_rank
 from .read import literal
 
 _PLAIN_CLASSES = {"int": INT, "float": FLOAT, "bool": BOOL, "str": STR}
@@ -109,12 +111,19 @@ class StatementWalker(ExpressionEvaluator):
 
     def assignment(self, node: cst.Assign) -> None:
         value = self.evaluate(node.value)
+        self._set_rank(unpacked_rank(node, self.bound))
         for target in node.targets:
             self.assign(target.target, value)
             if isinstance(target.target, cst.Tuple) and isinstance(node.value, cst.Tuple):
                 self._assign_spread(target.target, node.value)
             if isinstance(node.value, cst.Call) and self._may_be_module(node.value.func):
                 self._bind_evident(target.target)
+
+    def _set_rank(self, found: tuple[str, int] | None) -> None:
+        """How many axes the array of a name has, from here on."""
+        known = self.environment.get(found[0]) if found is not None else None
+        if found is not None and isinstance(known, Array):
+            self.environment[found[0]] = replace(known, rank=found[1])
 
     def _may_be_module(self, callee: cst.BaseExpression) -> bool:
         """Whether what is called is a module, or something of the program's own that is not known."""
@@ -256,6 +265,8 @@ class StatementWalker(ExpressionEvaluator):
             if isinstance(test.operator, cst.And) == truth:
                 self.narrow(test.left, truth)
                 self.narrow(test.right, truth)
+        elif isinstance(test, cst.Comparison):
+            self._set_rank(tested_rank(test, truth, self.bound))
         elif truth and isinstance(test, cst.Call) and test.args and isinstance(test.args[0].value, cst.Name):
             name = test.args[0].value.value
             if isinstance(test.func, cst.Name) and test.func.value == "isinstance" and len(test.args) == 2:
@@ -268,6 +279,11 @@ class StatementWalker(ExpressionEvaluator):
                 callee = self.types.get(test.func)
                 if isinstance(callee, Reference) and self.observer.is_array_test(callee.path):
                     self.environment[name] = Array()
+
+    def assertion(self, node: cst.Assert) -> None:
+        """What is asserted holds behind it."""
+        self.children_expressions(node)
+        self.narrow(node.test, True)
 
     def _builtin_instance(self, classes: cst.BaseExpression, known: Type) -> Type:
         """What `isinstance(x, list)` says of x: its items are what they were taken for before."""
@@ -361,7 +377,7 @@ _WALKERS: dict[type[cst.CSTNode], Callable[..., None]] = {
     cst.Raise: StatementWalker.leave,
     cst.Break: StatementWalker.leave,
     cst.Continue: StatementWalker.leave,
-    cst.Assert: StatementWalker.children_expressions,
+    cst.Assert: StatementWalker.assertion,
     cst.Del: StatementWalker.delete,
     cst.Import: StatementWalker.import_,
     cst.ImportFrom: StatementWalker.import_,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .framework_types import dtype_kind
@@ -15,6 +16,7 @@ from .lattice import (
     LikeResult,
     Scalar,
     Sequence,
+    Shape,
     Tuple,
     Type,
     promote,
@@ -23,6 +25,7 @@ from .lattice import (
 )
 from .ranks import created_rank
 from .read import BoundOp, Constant, Given
+from .result_ranks import result_rank
 from .result_types import name_results, parse_type
 
 if TYPE_CHECKING:
@@ -32,6 +35,22 @@ _KINDS = ("bool", "int", "float", "complex")
 
 
 def result_type(op: BoundOp, evaluator: ExpressionEvaluator) -> Type:
+    """The type of a bound op's result, with its number of axes where that follows from the arguments."""
+    found = _result_type(op, evaluator)
+    match found:
+        case Array(rank=None):
+            return replace(found, rank=result_rank(op, evaluator.type_of))
+        case Tuple(items=items) if all(isinstance(item, Array) for item in items):
+            rank = result_rank(op, evaluator.type_of)
+            return replace(found, items=tuple(replace(item, rank=rank) for item in items if isinstance(item, Array)))
+        case Shape(rank=None) if op.op.name == "shape" and op.op.parameters:
+            array = op.given(op.op.parameters[0].name)
+            type_ = evaluator.type_of(array) if array is not None else UNKNOWN
+            return Shape(type_.rank) if isinstance(type_, Array) else found
+    return found
+
+
+def _result_type(op: BoundOp, evaluator: ExpressionEvaluator) -> Type:
     """The type of a bound op's result, from the hub row and the argument types."""
     text = op.op.result
     if op.op.is_layer:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import libcst as cst
 
 from .lattice import Array, NoneType, Scalar, Sequence, Shape, Tuple, Type
-from .read import Argument, BoundOp, Collected, Given
+from .read import Argument, BoundOp, Collected, Given, Refusal, literal
 
 #: Hub operations that always give as many axes.
 _AXES = {"arange": 1, "linspace": 1, "logspace": 1, "eye": 2}
@@ -85,8 +85,9 @@ def _length(shape: cst.BaseExpression, type_of: TypeOf) -> int | None:
 
 
 def indexed_rank(array: Array, node: cst.Subscript, type_of: TypeOf) -> int | None:
-    """The number of axes that numbers and slices leave of an array; None for other indices."""
+    """The number of axes that indices leave of an array, of which at most one is an array itself; None for others."""
     rank = array.rank
+    gathered = False
     for element in node.slice:
         if isinstance(element.slice, cst.Slice):
             continue
@@ -96,6 +97,45 @@ def indexed_rank(array: Array, node: cst.Subscript, type_of: TypeOf) -> int | No
             rank = rank - 1 if rank else None
         elif isinstance(index, NoneType):
             rank = rank + 1 if rank is not None else None
+        elif isinstance(index, Array) and not gathered and index.dtype in ("int", "bool"):
+            taken = index.rank if index.dtype == "bool" else 1
+            rank = None if rank is None or taken is None or index.rank is None else rank - taken
+            rank = None if rank is None else rank + (1 if index.dtype == "bool" else index.rank or 0)
+            gathered = True
         elif not isinstance(element.slice.value, cst.Ellipsis):
             return None
     return rank
+
+
+Bound = Mapping[cst.CSTNode, BoundOp | Refusal]
+
+
+def unpacked_rank(node: cst.Assign, bound: Bound) -> tuple[str, int] | None:
+    """The name of the array that `b, n, d = x.shape` asks, and how many axes it has then."""
+    target = node.targets[0].target
+    array = _asked_of(node.value, "shape", bound)
+    if not isinstance(array, cst.Name) or not isinstance(target, (cst.Tuple, cst.List)):
+        return None
+    starred = any(isinstance(element, cst.StarredElement) for element in target.elements)
+    return None if starred else (array.value, len(target.elements))
+
+
+def tested_rank(test: cst.Comparison, truth: bool, bound: Bound) -> tuple[str, int] | None:
+    """The name of an array and its number of axes, where `x.ndim == 4` is true or `len(x.shape) != 4` is not."""
+    part = test.comparisons[0]
+    rank = literal(part.comparator)
+    expected = cst.Equal if truth else cst.NotEqual
+    if len(test.comparisons) > 1 or not isinstance(part.operator, expected) or type(rank) is not int:
+        return None
+    array = _asked_of(test.left, "ndim", bound)
+    match test.left:
+        case cst.Call(func=cst.Name(value="len"), args=[cst.Arg(value=shape)]):
+            array = _asked_of(shape, "shape", bound)
+    return (array.value, rank) if isinstance(array, cst.Name) else None
+
+
+def _asked_of(node: cst.CSTNode, question: str, bound: Bound) -> cst.BaseExpression | None:
+    """The array of which an operation asks the shape or the number of axes."""
+    op = bound.get(node)
+    is_it = isinstance(op, BoundOp) and op.op.name == question
+    return op.given(op.op.parameters[0].name) if is_it else None  # type: ignore[union-attr]

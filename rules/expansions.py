@@ -9,6 +9,7 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import as_tuple, literal_node
 from ..rewriter.lattice import Array, NoneType
+from ..rewriter.lifting import named_value
 from ..rewriter.read import Argument, BoundOp, Collected, Given, literal
 from ..rewriter.rule import Rule
 from ..rewriter.write import is_cheap
@@ -55,7 +56,8 @@ def read_call(node: cst.Call, context: FileContext) -> Expansion | None:
     if stars and None in sizes[: stars[-1]]:
         return None  # the place of an axis is counted from the end
     repeats = not stars and _stretches_ones(array, sizes, context)
-    if None in sizes and not is_cheap(array) and not repeats:
+    type_ = context.type_of(array)
+    if None in sizes and not repeats and not is_cheap(array) and isinstance(type_, Array) and type_.storage:
         return None
     return Expansion(array, tuple(sizes), None, repeats, bound.api)
 
@@ -111,13 +113,16 @@ def _made_axes(array: cst.BaseExpression, context: FileContext) -> set[int | Non
     return made
 
 
-def write_call(construct: Expansion, node: cst.Call, context: FileContext) -> cst.BaseExpression:
+def write_call(construct: Expansion, node: cst.Call, context: FileContext) -> cst.BaseExpression | None:
     """`jnp.broadcast_to(x, (n, *x.shape[-2:]))`, or `jnp.tile(x[:, None], (1, n, 1))`."""
+    asks = None in construct.sizes and (is_cheap(construct.array) or not construct.repeats)
+    array = named_value(construct.array, node, "value", context) if asks else context.rewrite(construct.array)
+    if array is None:
+        return None
     context.converted(node, op="expand", api=construct.api, rule="expansions")
-    array = context.rewrite(construct.array)
     if construct.shape is not None:
         shape = context.rewrite(construct.shape)
-    elif None in construct.sizes and not is_cheap(construct.array):
+    elif None in construct.sizes and not asks:
         counts = [cst.Integer("1") if size is None else context.rewrite(size.value) for size in construct.sizes]
         return context.expression("jax.numpy.tile({array}, {counts})", array=array, counts=as_tuple(counts))  # type: ignore[no-any-return]
     else:

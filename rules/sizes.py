@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import INT, Shape
+from ..rewriter.lattice import INT, Sequence, Shape, Tuple, Type
 from ..rewriter.local_values import Binding, bindings
 from ..rewriter.read import BoundOp, literal
 from ..rewriter.signature import MISSING
@@ -75,7 +75,10 @@ def _binds_size(binding: Binding, context: FileContext, steps: int) -> bool:
 
 
 def is_shape(node: cst.BaseExpression, context: FileContext, steps: int = _MOST_STEPS) -> bool:
-    """Whether an expression is the shape of an array, a part of one, or several of them joined."""
+    """Whether an expression is the shape of an array, a part of one, or several of them joined.
+
+    Parameters and attributes that hold integers count, as in `is_size`.
+    """
     if steps == 0:
         return False
     bound = context.bound(node)
@@ -84,9 +87,13 @@ def is_shape(node: cst.BaseExpression, context: FileContext, steps: int = _MOST_
     match node:
         case cst.Name(value=name):
             found = bindings(name, context)
+            if isinstance(found, cst.Param):
+                return found.default is None and _holds_sizes(context.type_of(found))
             return isinstance(found, tuple) and all(
                 one.value is not None and one.part is None and is_shape(one.value, context, steps - 1) for one in found
             )
+        case cst.Attribute():
+            return _holds_sizes(context.type_of(node))
         case cst.Subscript(value=inner, slice=[cst.SubscriptElement(slice=cst.Slice())]):
             return is_shape(inner, context, steps)
         case cst.Tuple(elements=elements) | cst.List(elements=elements):
@@ -103,3 +110,10 @@ def is_shape(node: cst.BaseExpression, context: FileContext, steps: int = _MOST_
         case cst.Call(func=cst.Name(value="tuple" | "list"), args=[cst.Arg(value=inner)]):
             return is_shape(inner, context, steps)
     return False
+
+
+def _holds_sizes(type_: Type) -> bool:
+    """Whether a value is a sequence of integers."""
+    if isinstance(type_, Tuple):
+        return bool(type_.items) and all(item == INT for item in type_.items)
+    return isinstance(type_, Shape) or (isinstance(type_, Sequence) and type_.item == INT)

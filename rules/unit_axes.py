@@ -1,4 +1,4 @@
-"""`x.squeeze(axis)`: torch keeps an axis whose length is not 1. Where the length is evident, the target's own says it.
+"""`x.squeeze(axis)`: torch keeps an axis whose length is not 1. Unless the length is evident, it is asked.
 
 Evidence may be wrong without harm: the target's own function raises for an axis that is longer.
 """
@@ -11,7 +11,9 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import Scalar
+from ..rewriter.expressions import operand
+from ..rewriter.lattice import Array, Scalar
+from ..rewriter.lifting import named_value
 from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp, Given, literal
 from ..rewriter.rule import Rule
@@ -30,10 +32,16 @@ _WIDTHS = {"linear_layer": ("out_features", -1)} | {
 
 @dataclass(frozen=True)
 class UnitAxis:
-    """An axis of evident length 1 that is taken away."""
+    """An axis that is taken away if its length is 1.
+
+    position: the axis as a number. is_evident: its length is 1. has_axes: the array is certainly no single number.
+    """
 
     array: cst.BaseExpression
     axis: cst.BaseExpression
+    position: int
+    is_evident: bool
+    has_axes: bool
     is_method: bool
     api: str
 
@@ -47,19 +55,35 @@ def read_call(node: cst.Call, context: FileContext) -> UnitAxis | None:
     if array is None or axis is None:
         return None
     position = literal(axis)
-    if not isinstance(position, int) or not _Lengths(context, node).is_one(array, position):
+    if not isinstance(position, int) or (isinstance(node.func, cst.Attribute) and node.func.attr.value.endswith("_")):
         return None
-    return UnitAxis(array, axis, bound.spelling.form == "method", bound.api)
+    is_evident = _Lengths(context, node).is_one(array, position)
+    type_ = context.type_of(array)
+    if not is_evident and (not isinstance(type_, Array) or type_.storage or type_.rank == 0):
+        return None
+    has_axes = position not in (0, -1) or (isinstance(type_, Array) and bool(type_.rank))
+    is_method = bound.spelling.form == "method"
+    return UnitAxis(array, axis, position, is_evident, has_axes, is_method, bound.api)
 
 
-def write_call(construct: UnitAxis, node: cst.Call, context: FileContext) -> cst.BaseExpression:
-    """`x.squeeze(axis=-1)`, as method or function as the source has it."""
-    context.converted(node, op="squeeze", api=construct.api, rule="unit_axes")
+def write_call(construct: UnitAxis, node: cst.Call, context: FileContext) -> cst.BaseExpression | None:
+    """`x.squeeze(axis=-1)`, as method or function as the source has it, if need be with `if x.shape[-1] == 1 else x`."""
     template = "{array}.squeeze(axis={axis})" if construct.is_method else "jax.numpy.squeeze({array}, axis={axis})"
-    made: cst.BaseExpression = context.expression(
-        template, array=context.rewrite(construct.array), axis=context.rewrite(construct.axis)
-    )
-    return made
+    parts = {"axis": context.rewrite(construct.axis)}
+    if construct.is_evident:
+        parts["array"] = context.rewrite(construct.array)
+    else:
+        array = named_value(construct.array, node, "value", context)
+        if array is None:
+            return None
+        parts["array"] = array
+        # A slice of the shape also asks a single number, which has no axis to take away.
+        slices = {0: "[:1] == (1,)", -1: "[-1:] == (1,)"}
+        test = "[{axis}] == 1" if construct.has_axes else slices[construct.position]
+        template += " if {array}.shape" + test + " else {array}"
+    context.converted(node, op="squeeze", api=construct.api, rule="unit_axes")
+    made: cst.BaseExpression = context.expression(template, **parts)
+    return made if construct.is_evident or context.stands_alone(node) else operand(made)
 
 
 class _Lengths:

@@ -73,6 +73,15 @@ CASES: dict[str, list[tuple[np.ndarray, ...]]] = {
     "def f(x: Tensor):\n    y = torch.zeros_like(x)\n    y[0] = x[0].abs()\n    return y": [(TIES,), (ODD,)],
     "def f(x: Tensor):\n    y = torch.zeros(3, 4)\n    y[0] = x[0]\n    z = torch.zeros(3, 4)\n    z += x\n    return y.abs(), z.abs()": [(TIES,)],
     "def f(x: Tensor):\n    value = 1\n    for i in range(2):\n        value = value + (x - i).abs() + (x + i).clamp(0, 1)\n    return value": [(TIES,), (ODD,)],
+    "def f(x: Tensor):\n    return (x * 2).sum(1, keepdim=True).expand(-1, 3), (x + 1).sqrt()[None].exp().expand(x.shape[0], -1, -1)": [(floats(3, 4),), (EMPTY,)],
+    "def f(x: Tensor):\n    return x[:, :1].unsqueeze(-1).expand(-1, 5, 5), x[:, 1:2].expand(-1, 3)": [(floats(3, 4),), (EMPTY,)],
+    # Axes that may have length 1, and pieces.
+    "def f(x: Tensor):\n    return x.squeeze(0), x.squeeze(-1) * 2, torch.squeeze(x.sum(1), dim=0), x.unsqueeze(0).squeeze(1), x.sum().squeeze(0)": [(floats(3, 4),), (floats(1, 4),), (floats(3, 1),), (EMPTY,)],
+    "def f(x: Tensor):\n    n = len(x) + 1\n    a, *b = x.split(n - 2, dim=1)\n    c, d = (x * 2).split([1, n - 1], -1)\n    e = x.split((1, 2, 1), 1)[1]\n    return a, b, c, d, e, [part.sum() for part in x.split(2)]": [(floats(3, 4),)],
+    "def f(x: Tensor):\n    return list(x.split(3))": [(floats(3, 4),), (EMPTY,), (floats(7, 2),), (floats(2, 3),)],
+    # An index that is shorter than the array.
+    "def f(x: Tensor):\n    b, n = x.shape\n    i = torch.arange(b)[:, None] % n\n    return x.gather(1, i), x.gather(-1, (i[:2] + 1) % n), x.gather(0, i[:1] % b), x[0].gather(0, i[:, 0] % n), x[:, None].gather(-1, i[:, None] % n)": [(floats(3, 4),), (steps(2, 5),), (integers(3, 4),)],
+    "def f(x: Tensor):\n    b, n = x.shape\n    return x.gather(1, torch.zeros(0, 2).long()), x.gather(1, torch.zeros(b, 0).long()), x.gather(0, torch.zeros(0, 0).long())": [(floats(3, 4),), (EMPTY,)],
     # Padding and cropping by amounts that are not numbers in the text.
     "def f(x: Tensor):\n    n, m = x.shape[0], x > 0\n    return F.pad(x, (n - 2, 2 - n)), F.pad(x, (1, n, 0, n), value=-0.5), F.pad(m, (n, -1), value=True)": [(x,) for x in ANY],
     "def f(x: Tensor):\n    n = len(x)\n    return F.pad(x, (n - n % 2, n % 2), value=float('-inf')), F.pad(x, (n // 2, n // 3), mode='replicate'), F.pad(x, (n // 2, 1), mode='reflect'), F.pad(x, (1, n), mode='circular')": [(floats(3, 4),)],
@@ -127,8 +136,9 @@ HELPED = {
     "def f(x: Tensor):\n    return x.topk(2, dim=0)[1]": "topk",
     "def f(x: Tensor):\n    return torch.unique(x, dim=0)": "unique",
     "def f(x: Tensor, n: int = -1):\n    return x.expand(n, -1)": "expand",
-    "def f(x: Tensor):\n    return x.sum(1, keepdim=True).sqrt().expand(3, -1)": "expand",
-    "def f(x: Tensor):\n    return x[:, :1].unsqueeze(-1).expand(-1, 5, 5)": "expand",
+    "def f(x: Tensor):\n    return [row.sqrt().expand(3, -1) for row in x]": "expand",
+    "def f(x: Tensor):\n    return [(row + 1).squeeze(0) for row in x]": "squeeze",
+    "def f(x: Tensor):\n    parts = x.split(2)\n    return parts": "split",
     "def f(x: Tensor):\n    return x.norm(1, dim=1)": "norm",
     "def f(x: Tensor):\n    return F.normalize(x, eps=1.0)": "normalize",
 }
