@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
 from ..rewriter.context import FileContext
 from ..rewriter.gradient_paths import may_pass
 from ..rewriter.lattice import Array
+from ..rewriter.lifting import named_value
 from ..rewriter.local_values import parents_in
 from ..rewriter.nodes import walk
 from ..rewriter.read import Argument, BoundOp, Constant, Given, Refusal, literal
 from ..rewriter.rule import Rule
+from ..rewriter.write import is_cheap
 
 #: Hub operations with the operation that gives each of their parts alone.
 PARTS = {
@@ -22,18 +24,19 @@ PARTS = {
 }
 #: Parts with another gradient where several entries are the largest.
 _SPLIT_AMONG_TIES = frozenset(("max", "min"))
+_EXTREMES = frozenset(("max_with_indices", "min_with_indices"))
 
 
 @dataclass(frozen=True)
 class Part:
     """One part of the result of `op`, or all of them one after the other where `index` is None.
 
-    target: the name that gets the part, where an assignment gives the others to `_`.
+    targets: the names that an assignment gives the parts to; with an `index`, only that of its part is read.
     """
 
     op: BoundOp
     index: int | None
-    target: cst.BaseExpression | None = None
+    targets: tuple[cst.Name, ...] = ()
 
 
 def read_part(node: cst.Attribute | cst.Subscript, context: FileContext) -> Part | None:
@@ -50,7 +53,7 @@ def read_part(node: cst.Attribute | cst.Subscript, context: FileContext) -> Part
 
 
 def read_assignment(node: cst.SimpleStatementLine, context: FileContext) -> Part | None:
-    """`values, _ = x.max(1)`, where nothing reads `_`."""
+    """`values, _ = x.max(1)`, where nothing reads `_`; `values, indices = x.max(1)`."""
     assign = node.body[0]
     if len(node.body) > 1 or not isinstance(assign, cst.Assign):
         return None
@@ -60,9 +63,10 @@ def read_assignment(node: cst.SimpleStatementLine, context: FileContext) -> Part
     if not names or function is None or not isinstance(bound, BoundOp) or not _has_plain_parts(bound, context):
         return None
     unread = [index for index, name in enumerate(names) if name.value.startswith("_") and not _is_read(name, function)]
-    if len(unread) != 1:
-        return None
-    return Part(bound, 1 - unread[0], names[1 - unread[0]])
+    if len(unread) == 1:
+        return Part(bound, 1 - unread[0], tuple(names))
+    both = not unread and bound.op.name in _EXTREMES and names[0].value != names[1].value
+    return Part(bound, None, tuple(names)) if both else None
 
 
 def _two_names(node: cst.Assign) -> list[cst.Name]:
@@ -128,16 +132,51 @@ def write_part(
 
 def write_assignment(
     construct: Part, node: cst.SimpleStatementLine, context: FileContext
-) -> cst.SimpleStatementLine | None:
-    """`values = x.max(axis=1)`."""
-    assign = node.body[0]
-    assert construct.target is not None and isinstance(assign, cst.Assign)
+) -> cst.SimpleStatementLine | cst.FlattenSentinel[cst.SimpleStatementLine] | None:
+    """`values = x.max(axis=1)`, or a line for each part."""
+    if construct.index is None:
+        return _both(construct, node, context)
     written = _part(construct, construct.op.node, context)
     if written is None:
         return None
     context.converted(construct.op.node, op=construct.op.op.name, api=construct.op.api, rule="result_parts")
-    target = assign.targets[0].with_changes(target=construct.target)
-    return node.with_changes(body=[assign.with_changes(targets=[target], value=written)])
+    return _line(node, construct.targets[construct.index], written)
+
+
+def _line(node: cst.SimpleStatementLine, target: cst.Name, value: cst.BaseExpression) -> cst.SimpleStatementLine:
+    """The statement with one target."""
+    assign = node.body[0]
+    assert isinstance(assign, cst.Assign)
+    return node.with_changes(body=[assign.with_changes(targets=[assign.targets[0].with_changes(target=target)], value=value)])
+
+
+def _both(
+    construct: Part, node: cst.SimpleStatementLine, context: FileContext
+) -> cst.FlattenSentinel[cst.SimpleStatementLine] | None:
+    """`indices = jnp.argmax(x, axis=1)` and, in the next line, the values."""
+    op, (values, indices) = construct.op, construct.targets
+    largest, place = (context.tables.hub[name] for name in PARTS[op.op.name])
+    array, axis, keepdims = op.given("x"), op.given("axis"), _value(op.arguments.get("keepdims"))
+    if array is None or not isinstance(keepdims, bool) or axis is None or not isinstance(literal(axis), int):
+        return None
+    if is_cheap(array) and context.mentions(array, indices.value):
+        return None  # the first line would change what the second reads
+    entries = named_value(array, op.node, "entries", context)
+    if entries is None:
+        return None
+    parts = {"x": entries, "axis": context.rewrite(axis), "index": indices}
+    kept = ", keepdims=True" if keepdims else ""
+    if not may_pass(replace(op, op=largest), context):
+        template = f"jax.numpy.{largest.name}({{x}}, axis={{axis}}{kept})"
+    elif keepdims:
+        template = "jax.numpy.take_along_axis({x}, {index}, axis={axis})"
+    else:
+        template = "jax.numpy.take_along_axis({x}, jax.numpy.expand_dims({index}, {axis}), axis={axis}).squeeze(axis={axis})"
+    places = context.expression(f"jax.numpy.{place.name}({{x}}, axis={{axis}}{kept})", **parts)
+    context.converted(op.node, op=op.op.name, api=op.api, rule="result_parts")
+    first = _line(node, indices, places).with_changes(trailing_whitespace=cst.TrailingWhitespace())
+    second = _line(node, values, context.expression(template, **parts)).with_changes(leading_lines=[])
+    return cst.FlattenSentinel([first, second])
 
 
 def _part(construct: Part, node: cst.BaseExpression, context: FileContext) -> cst.BaseExpression | None:
@@ -154,12 +193,25 @@ def _part(construct: Part, node: cst.BaseExpression, context: FileContext) -> cs
     arguments = {name: argument for name, argument in op.arguments.items() if hub.parameter(name) is not None}
     part = BoundOp(hub, op.spelling, arguments, node, op.api)
     if hub.name in _SPLIT_AMONG_TIES and may_pass(part, context):
-        return None
+        return _first_of_ties(op, PARTS[op.op.name][1], context)
     dropped = set(op.arguments) - set(arguments) - {"stable"}
     if any(_value(op.arguments[name]) is not False for name in dropped):
         return None
     written = context.write(part)
     return None if isinstance(written, Refusal) else written
+
+
+def _first_of_ties(op: BoundOp, place: str, context: FileContext) -> cst.BaseExpression | None:
+    """The largest entries, of which only the first of equal ones has a gradient."""
+    array, axis, keepdims = op.given("x"), op.given("axis"), _value(op.arguments.get("keepdims"))
+    if array is None or not isinstance(keepdims, bool) or axis is None or not isinstance(literal(axis), int):
+        return None
+    entries = named_value(array, op.node, "entries", context)
+    if entries is None:
+        return None
+    template = f"jax.numpy.take_along_axis({{x}}, jax.numpy.{place}({{x}}, axis={{axis}}, keepdims=True), axis={{axis}})"
+    template += "" if keepdims else ".squeeze(axis={axis})"
+    return context.expression(template, x=entries, axis=context.rewrite(axis))  # type: ignore[no-any-return]
 
 
 RULES = (

@@ -88,7 +88,8 @@ def is_shape(node: cst.BaseExpression, context: FileContext, steps: int = _MOST_
         case cst.Name(value=name):
             found = bindings(name, context)
             if isinstance(found, cst.Param):
-                return found.default is None and _holds_sizes(context.type_of(found))
+                # What a function takes one by one it may hand on as it is, -1 included.
+                return found.default is None and not found.star and _holds_sizes(context.type_of(found))
             return isinstance(found, tuple) and all(
                 one.value is not None and one.part is None and is_shape(one.value, context, steps - 1) for one in found
             )

@@ -204,8 +204,7 @@ def _masked(construct: Store, context: FileContext) -> Node | None:
     if new is None:
         return None
     arguments = {"mask": context.rewrite(mask), "value": new, "x": context.rewrite(place.node)}
-    exact = isinstance(context.type_of(value), Scalar) or _is_negative_number(value)
-    if construct.operator is None and exact and _covers(mask, place, context):
+    if construct.operator is None and _covers(mask, place, context):
         cast = "" if _keeps_type(place, value, context) else ".astype({x}.dtype)"
         return context.expression("jax.numpy.where({mask}, {value}, {x})" + cast, **arguments)  # type: ignore[no-any-return]
     return context.expression("helpers.store_where({x}, {mask}, {value})", **arguments)  # type: ignore[no-any-return]

@@ -75,6 +75,13 @@ CASES: dict[str, list[tuple[np.ndarray, ...]]] = {
     "def f(x: Tensor):\n    value = 1\n    for i in range(2):\n        value = value + (x - i).abs() + (x + i).clamp(0, 1)\n    return value": [(TIES,), (ODD,)],
     "def f(x: Tensor):\n    return (x * 2).sum(1, keepdim=True).expand(-1, 3), (x + 1).sqrt()[None].exp().expand(x.shape[0], -1, -1)": [(floats(3, 4),), (EMPTY,)],
     "def f(x: Tensor):\n    return x[:, :1].unsqueeze(-1).expand(-1, 5, 5), x[:, 1:2].expand(-1, 3)": [(floats(3, 4),), (EMPTY,)],
+    # Of ties, the entry that the index names has the gradient.
+    "def f(x: Tensor):\n    v, i = x.max(1)\n    w, j = (x + 1).min(-2, keepdim=True)\n    k, l = x.min(dim=0)\n    return v, i, w, j, k > 0, l": [(TIES,), (ODD,), (integers(3, 4),), (np.zeros((2, 4), np.float32),)],
+    "def f(x: Tensor):\n    return x.max(1)[0], (x * 2).min(-1, keepdim=True).values, x * (x.abs().max(0).values > 0)": [(TIES,), (ODD,), (integers(3, 4),)],
+    "def f(x: Tensor):\n    x, _ = x.max(-1)\n    return x * 2": [(TIES,), (floats(2, 3, 4),)],
+    # Rows by number, and numbers as rows.
+    "def f(x: Tensor):\n    b, n = x.shape\n    i = (x[0] > 0).long() * 0\n    k = x[0].long()[0] * 0\n    return x.index_select(0, i), x.index_select(-1, k), F.one_hot(i, n)": [(TIES,), (integers(3, 4),)],
+    "def f(x: Tensor, y: Tensor):\n    b, n = x.shape\n    y = y.view(b, n)\n    mask = x.sum(1) > 0\n    v = x[:, 0] * 2\n    w = y[:, 0] + 0\n    v[mask] = w[mask]\n    w[mask] = -1\n    return v, w": [(floats(3, 4), floats(3, 4)), (TIES, TIES)],
     # Axes that may have length 1, and pieces.
     "def f(x: Tensor):\n    return x.squeeze(0), x.squeeze(-1) * 2, torch.squeeze(x.sum(1), dim=0), x.unsqueeze(0).squeeze(1), x.sum().squeeze(0)": [(floats(3, 4),), (floats(1, 4),), (floats(3, 1),), (EMPTY,)],
     "def f(x: Tensor):\n    n = len(x) + 1\n    a, *b = x.split(n - 2, dim=1)\n    c, d = (x * 2).split([1, n - 1], -1)\n    e = x.split((1, 2, 1), 1)[1]\n    return a, b, c, d, e, [part.sum() for part in x.split(2)]": [(floats(3, 4),)],
@@ -131,7 +138,8 @@ HELPED = {
     "def f(x: Tensor):\n    return x * 2 if x.shape[0] < 2 else (x + 1).clamp(min=0)": "clamp",
     "def f(x: Tensor, high: float | None = None):\n    return x.clamp(0, high)": "clamp",
     "def f(x: Tensor):\n    y = x * 1\n    y.clamp_(0, 1)\n    return y * 2": "clamp",
-    "def f(x: Tensor):\n    return x.max(1)[0]": "max_with_indices",
+    "def f(x: Tensor):\n    return x.max(1)": "max_with_indices",
+    "def f(x: Tensor):\n    y, x = x.max(1)\n    return y * 1.0, x": "max_with_indices",
     "def f(x: Tensor):\n    return torch.sort(x, descending=True)[0]": "sort",
     "def f(x: Tensor):\n    return x.topk(2, dim=0)[1]": "topk",
     "def f(x: Tensor):\n    return torch.unique(x, dim=0)": "unique",
