@@ -99,6 +99,7 @@ class ParameterTypes(RepositoryNames):
         if parameter.annotation is not None and names_several(parameter.annotation.annotation):
             return known
         seen = without_storage(self.observed.parameter(definition.file, node, parameter.name.value))
+        self.observed.compare(node, parameter, known, seen)
         is_other = self._evident(self.repository.scopes[definition.file], node).get(parameter.name.value) is False
         return known if is_other and isinstance(seen, Array) else filled(known, seen)
 

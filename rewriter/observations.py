@@ -18,6 +18,8 @@ from .lattice import (
     UNKNOWN,
     Array,
     DType,
+    Foreign,
+    Instance,
     Scalar,
     Sequence,
     Shape,
@@ -74,12 +76,23 @@ class ObservedTypes:
         self.modules = modules
         self.nodes = nodes
         self.class_type = class_type
+        #: Parameters of which something else is known than was seen: with their function, and both types.
+        self.contradictions: dict[cst.Param, tuple[cst.FunctionDef, Type, Type]] = {}
         self._lines: dict[str, dict[cst.CSTNode, int]] = {}
         self._bound_once: dict[cst.CSTNode, frozenset[str]] = {}
 
     def parameter(self, file: str, function: Function, name: str) -> Type:
         """What was passed for a parameter, a starred one included."""
         return self._seen(file, function, f"call.{name}")
+
+    def compare(self, function: cst.FunctionDef, parameter: cst.Param, known: Type, seen: Type) -> None:
+        """Note a parameter that is known to be an array and was seen to be something else, or the other way round."""
+        values = (Array, Scalar, Sequence, Tuple, Shape, MappingType, Instance, Foreign)
+        both = isinstance(known, values) and isinstance(seen, values)
+        if both and isinstance(known, Array) != isinstance(seen, Array):
+            self.contradictions[parameter] = (function, known, seen)
+        else:
+            self.contradictions.pop(parameter, None)
 
     def result(self, file: str, function: Function) -> Type:
         """What a function returned."""

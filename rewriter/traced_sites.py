@@ -21,15 +21,15 @@ _ARRAYS = {"float": "a float array", "int": "an integer array", "bool": "a boole
 
 
 def with_evidence(plain: FileContext, traced: FileContext) -> list[Note]:
-    """The notes of a file converted with observations; those that rest on them say so.
+    """The notes of a file converted with observations; those that rest on them say so, as do those against them.
 
     plain: the same file converted without.
     """
     marked = _Differences(plain, traced).places()
+    notes = list(contradictions(traced))
     if not marked:
-        return traced.notes
+        return traced.notes + notes
     reasons = _Reasons(plain, traced)
-    notes: list[Note] = []
     covered: set[int] = set()
     for note in traced.notes:
         if id(note.node) in marked and note.status != "unsupported":
@@ -43,6 +43,19 @@ def with_evidence(plain: FileContext, traced: FileContext) -> list[Note]:
         if key not in covered:
             notes.append(Note(node, "converted", reasons.of(node), "", "", "trace", "exact"))
     return notes
+
+
+def contradictions(traced: FileContext) -> Iterator[Note]:
+    """Parameters that are taken for an array and were given something else, or the other way round."""
+    file, observed = traced.scope.file, traced.inference.observed
+    for parameter, (function, known, seen) in observed.contradictions.items():
+        if function in traced.inference.nodes(file).of(cst.FunctionDef):
+            place = f"{file}:{observed.line(file, function)}"
+            reason = (
+                f"{parameter.name.value} is taken for {described(known)}, and --trace gave it {described(seen)} ({place}); "
+                "annotate it"
+            )
+            yield Note(parameter, "review", reason, "", "", "types", "differs")
 
 
 class _Differences:
@@ -124,9 +137,9 @@ class _Reasons:
                 continue
             if isinstance(part, cst.Name):
                 yield from self._of_name(part.value, self.functions[part], seen)
-            elif isinstance(part, (cst.Attribute, cst.Call)) and not any(
-                self._differs(inner) for inner in walk(part) if inner is not part
-            ):
+            elif not isinstance(part, (cst.Attribute, cst.Call)) or not described(self.after.get(part, UNKNOWN)):
+                continue
+            elif not any(self._differs(inner) for inner in walk(part) if inner is not part):
                 what = code_of(part, self.traced.module)
                 yield f"{what if len(what) < 40 else what[:37] + '...'} was {described(self.after[part])}"
 
@@ -151,15 +164,16 @@ class _Reasons:
                     inner = list(self._roots(value, seen))
                     yield from inner
                     named = next((n for n in walk(target) if isinstance(n, cst.Name) and n.value == name), target)
-                    if not inner and self._differs(named) and not self._differs(value):
-                        yield f"{name} was {described(self.after.get(named, UNKNOWN))} ({self._place(function)})"
+                    type_ = described(self.after.get(named, UNKNOWN))
+                    if not inner and type_ and self._differs(named) and not self._differs(value):
+                        yield f"{name} was {type_} ({self._place(function)})"
                 return
 
     def _parameter(self, function: cst.FunctionDef | cst.Lambda, parameter: cst.Param) -> str:
         name = parameter.name.value
         uses = (node for node in walk(function.body) if isinstance(node, cst.Name) and node.value == name)
         value = self.after.get(parameter) or next((self.after[use] for use in uses if use in self.after), UNKNOWN)
-        return f"{name} was {described(value)} ({self._place(function)})"
+        return f"{name} was {described(value) or 'of a type that it showed'} ({self._place(function)})"
 
     def _place(self, function: cst.CSTNode) -> str:
         file = self.traced.scope.file
@@ -185,7 +199,7 @@ def _bindings(function: cst.CSTNode) -> Iterator[tuple[cst.BaseExpression, cst.B
 
 
 def described(value: Type) -> str:
-    """A type in words."""
+    """A type in words; none for what is no value of a kind of its own."""
     match value:
         case Array(dtype=dtype, rank=rank):
             return _ARRAYS.get(dtype or "", "an array") + (f" of rank {rank}" if rank is not None else "")
@@ -203,10 +217,10 @@ def described(value: Type) -> str:
             return "an element type"
         case Instance(path=path) | Foreign(path=path):
             return f"a {path.rpartition('.')[2]}"
-    return "of a type that it showed"
+    return ""
 
 
 def _container(kind: str, item: Type) -> str:
-    return f"a {kind}" if item == UNKNOWN else f"a {kind} of {described(item)}"
+    return f"a {kind} of {described(item)}" if described(item) else f"a {kind}"
 
 

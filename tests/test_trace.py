@@ -22,6 +22,7 @@ from ivy_convert.rewriter.lattice import FLOAT, INT, UNKNOWN, Array, Instance, M
 from ivy_convert.rewriter.names import Repository
 from ivy_convert.rewriter.observations import Observations, bound_once, filled
 from ivy_convert.rewriter.report import Report, Site
+from ivy_convert.rewriter.repository import convert_files
 from ivy_convert.rewriter.table_loader import load_tables
 from ivy_convert.verify.tracing import trace
 
@@ -301,6 +302,17 @@ def test_what_is_known_is_never_overruled() -> None:
     assert type_of("c=1.5") == FLOAT
     assert type_of("d=None") == Array("float", 2)
     assert type_of("e=None") == UNKNOWN  # arrays have no `append`
+
+
+def test_what_a_run_contradicts_is_to_be_looked_at() -> None:
+    """`forward` is taken to be given an array, and `scale` a number: a run says otherwise."""
+    code = "import torch\n\n\nclass Net(torch.nn.Module):\n    def forward(self, x, scale=1.0):\n        return x * scale\n"
+    seen = [["call", "/a.py", 5, "forward", "x", ["list", [ARRAY]]], ["call", "/a.py", 5, "forward", "scale", ARRAY]]
+    result = convert_files({"a.py": code.encode()}, "torch", "jax", observations=Observations(seen, {"/a.py": "a.py"}))
+    assert [(site.line, site.column, site.reason) for site in result.report.review] == [
+        (5, 22, "x is taken for an array, and --trace gave it a list of a float array of rank 2 (a.py:5); annotate it"),
+        (5, 25, "scale is taken for a float, and --trace gave it a float array of rank 2 (a.py:5); annotate it"),
+    ]
 
 
 def test_only_what_is_open_is_filled() -> None:
