@@ -24,7 +24,7 @@ from .lattice import (
     without_storage,
 )
 from .ranks import created_rank
-from .read import BoundOp, Constant, Given
+from .read import BoundOp, Constant, Given, literal
 from .result_ranks import result_rank
 from .result_types import name_results, parse_type
 
@@ -72,6 +72,8 @@ def _result_type(op: BoundOp, evaluator: ExpressionEvaluator) -> Type:
         if isinstance(fixed, Constant) and isinstance(fixed.value, str):
             return Array(dtype_kind(fixed.value), rank)
         return Array(_default_kind(op, evaluator) if dtype is None else None, rank)
+    if text.startswith("asked["):
+        return _asked_results(op, text, evaluator)
     if text == "arrays":
         return Sequence(Array(_arrays_kind(op, evaluator)), "tuple")
     if text == "same":
@@ -83,6 +85,16 @@ def _result_type(op: BoundOp, evaluator: ExpressionEvaluator) -> Type:
     if isinstance(result, Array):
         return Array(result.dtype, created_rank(op, evaluator.type_of), result.storage)
     return name_results(result, op.spelling.results)
+
+
+def _asked_results(op: BoundOp, text: str, evaluator: ExpressionEvaluator) -> Type:
+    """`asked[inverse, counts]`: an array, with a whole-number array for each of the flags that a call sets."""
+    flags = [op.arguments.get(name.strip()) for name in text.removeprefix("asked[").removesuffix("]").split(",")]
+    set_to = [literal(flag.node) if isinstance(flag, Given) else getattr(flag, "value", None) for flag in flags]
+    if not all(isinstance(flag, bool) for flag in set_to):
+        return UNKNOWN
+    found = _elementwise_result(op, "array", evaluator)
+    return Tuple((found, *[Array("int")] * len([flag for flag in set_to if flag]))) if any(set_to) else found
 
 
 def _elementwise_result(op: BoundOp, text: str, evaluator: ExpressionEvaluator) -> Array:

@@ -87,6 +87,8 @@ def parse_type(text: str) -> Type:
             return Instance(inner)
         case "callback":
             return Callback(parse_type(inner))
+        case "asked":
+            return UNKNOWN  # only a call says
         case "foreign":
             return Foreign(inner)
     raise TypeTextError(text)

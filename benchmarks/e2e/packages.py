@@ -22,6 +22,7 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "metric": {"pytorch-metric-learning": ("pytorch_metric_learning",)},
     "torchmetrics": {"torchmetrics": ("torchmetrics",)},
     "kornia": {"kornia": ("kornia",)},
+    "programs": {},
     "gpytorch": {"gpytorch": ("gpytorch",), "linear-operator": ("linear_operator",)},
     "geometric": {"torch-geometric": ("torch_geometric",)},
     "research": {

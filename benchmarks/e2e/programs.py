@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
+
+
+#: The group of programs that stand written out in a folder, with all that they need.
+WRITTEN = "programs"
+FOLDER = Path(__file__).parents[2] / "fixtures" / "programs"
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,8 @@ class Case:
     call: the expression of the outputs, over `model` and the inputs; one array or a tuple of arrays.
     loss: the expression of the loss, over `output` and the inputs. optimizer: the expression that builds it.
     training: whether the compared forward pass runs in training mode too. kind: the family it stands for.
-    forward, backward: relative tolerances of single precision.
+    forward, backward: relative tolerances of single precision. Of the group `WRITTEN` only name, kind, inputs and
+    tolerances count.
     """
 
     name: str
@@ -96,6 +103,8 @@ def train(model: nn.Module, batches: list) -> list[float]:
 
 def program(case: Case) -> str:
     """The source text of a case's program."""
+    if case.group == WRITTEN:
+        return (FOLDER / f"{case.name}.py").read_text(encoding="utf-8")
     names = list(case.inputs)
     return PROGRAM.format(
         kind=case.kind,
