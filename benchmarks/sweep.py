@@ -56,6 +56,13 @@ BESIDE = {
     "local-attention": "1.11.2", "mambapy": "1.2.0", "mingru-pytorch": "0.2.1", "mixture-of-experts": "0.2.3",
     "mlp-mixer-pytorch": "0.3.1", "perceiver-pytorch": "0.11.0",
     "performer-pytorch": "1.1.4", "product-key-memory": "0.3.0", "pytorch-msssim": "1.0.0", "pytorch-tabnet": "4.1.0",
+    "block-recurrent-transformer-pytorch": "0.4.4", "bottleneck-transformer-pytorch": "0.1.4",
+    "feedback-transformer-pytorch": "0.0.11", "glom-pytorch": "0.0.14", "h-transformer-1d": "0.1.9",
+    "halonet-pytorch": "0.0.5", "invariant-point-attention": "0.2.2", "lambda-networks": "0.4.0",
+    "linformer": "0.2.3", "mega-pytorch": "0.1.0", "nystrom-attention": "0.0.14", "piq": "0.8.0",
+    "res-mlp-pytorch": "0.0.6", "segformer-pytorch": "0.0.6", "slot-attention": "1.5.2",
+    "timesformer-pytorch": "0.4.1", "token-shift-gpt": "0.0.2", "torchdiffeq": "0.2.5", "uformer-pytorch": "0.0.8",
+    "x-unet": "0.5.0",
     "pytorch-tcn": "1.2.3", "rotary-embedding-torch": "0.9.1", "siren-pytorch": "0.1.7",
     "soft-moe-pytorch": "0.1.9", "torch-einops-utils": "0.2.0",
 }  # fmt: skip

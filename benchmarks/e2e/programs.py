@@ -8,7 +8,6 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-
 #: The group of programs that stand written out in a folder, with all that they need.
 WRITTEN = "programs"
 FOLDER = Path(__file__).parents[2] / "fixtures" / "programs"
