@@ -24,7 +24,8 @@ PARTS = {
 }
 #: Parts with another gradient where several entries are the largest.
 _SPLIT_AMONG_TIES = frozenset(("max", "min"))
-_EXTREMES = frozenset(("max_with_indices", "min_with_indices"))
+#: Results of which the values follow from the array and the indices.
+_PAIRS = frozenset(("max_with_indices", "min_with_indices", "sort"))
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def read_assignment(node: cst.SimpleStatementLine, context: FileContext) -> Part
     unread = [index for index, name in enumerate(names) if name.value.startswith("_") and not _is_read(name, function)]
     if len(unread) == 1:
         return Part(bound, 1 - unread[0], tuple(names))
-    both = not unread and bound.op.name in _EXTREMES and names[0].value != names[1].value
+    both = not unread and bound.op.name in _PAIRS and names[0].value != names[1].value
     return Part(bound, None, tuple(names)) if both else None
 
 
@@ -155,28 +156,42 @@ def _both(
 ) -> cst.FlattenSentinel[cst.SimpleStatementLine] | None:
     """`indices = jnp.argmax(x, axis=1)` and, in the next line, the values."""
     op, (values, indices) = construct.op, construct.targets
-    largest, place = (context.tables.hub[name] for name in PARTS[op.op.name])
-    array, axis, keepdims = op.given("x"), op.given("axis"), _value(op.arguments.get("keepdims"))
-    if array is None or not isinstance(keepdims, bool) or axis is None or not isinstance(literal(axis), int):
-        return None
-    if is_cheap(array) and context.mentions(array, indices.value):
+    array = op.given("x")
+    if array is None or (is_cheap(array) and context.mentions(array, indices.value)):
         return None  # the first line would change what the second reads
+    if _places(op) is None:
+        return None
     entries = named_value(array, op.node, "entries", context)
     if entries is None:
         return None
-    parts = {"x": entries, "axis": context.rewrite(axis), "index": indices}
-    kept = ", keepdims=True" if keepdims else ""
-    if not may_pass(replace(op, op=largest), context):
-        template = f"jax.numpy.{largest.name}({{x}}, axis={{axis}}{kept})"
-    elif keepdims:
-        template = "jax.numpy.take_along_axis({x}, {index}, axis={axis})"
+    largest = context.tables.hub[PARTS[op.op.name][0]]
+    places, axis, kept = _places(op)  # type: ignore[misc]
+    if op.op.name == "sort" or kept:
+        template = f"jax.numpy.take_along_axis({{x}}, {{index}}, axis={axis})"
+    elif may_pass(replace(op, op=largest), context):
+        template = f"jax.numpy.take_along_axis({{x}}, jax.numpy.expand_dims({{index}}, {axis}), axis={axis})"
+        template += f".squeeze(axis={axis})"
     else:
-        template = "jax.numpy.take_along_axis({x}, jax.numpy.expand_dims({index}, {axis}), axis={axis}).squeeze(axis={axis})"
-    places = context.expression(f"jax.numpy.{place.name}({{x}}, axis={{axis}}{kept})", **parts)
+        template = f"jax.numpy.{largest.name}({{x}}, axis={axis})"
+    parts = {"x": entries, "index": indices}
     context.converted(op.node, op=op.op.name, api=op.api, rule="result_parts")
-    first = _line(node, indices, places).with_changes(trailing_whitespace=cst.TrailingWhitespace())
+    first = _line(node, indices, context.expression(places, **parts))
     second = _line(node, values, context.expression(template, **parts)).with_changes(leading_lines=[])
-    return cst.FlattenSentinel([first, second])
+    return cst.FlattenSentinel([first.with_changes(trailing_whitespace=cst.TrailingWhitespace()), second])
+
+
+def _places(op: BoundOp, keepdims: bool = False) -> tuple[str, int, bool] | None:
+    """A template for the indices of a result over `{x}`, the axis, and whether it is kept; None if they are not numbers.
+
+    keepdims: the axis is kept in any case.
+    """
+    name, axis = PARTS[op.op.name][1], _value(op.arguments.get("axis"))
+    kept, descending = (_value(op.arguments.get(flag, Constant(False))) for flag in ("keepdims", "descending"))
+    axis = -1 if "axis" not in op.arguments else axis
+    if not isinstance(axis, int) or not isinstance(kept, bool) or not isinstance(descending, bool):
+        return None
+    options = ", keepdims=True" if kept or (keepdims and op.op.name != "sort") else ", descending=True" if descending else ""
+    return f"jax.numpy.{name}({{x}}, axis={axis}{options})", axis, kept
 
 
 def _part(construct: Part, node: cst.BaseExpression, context: FileContext) -> cst.BaseExpression | None:
@@ -192,8 +207,9 @@ def _part(construct: Part, node: cst.BaseExpression, context: FileContext) -> cs
     hub = context.tables.hub[PARTS[op.op.name][construct.index]]
     arguments = {name: argument for name, argument in op.arguments.items() if hub.parameter(name) is not None}
     part = BoundOp(hub, op.spelling, arguments, node, op.api)
-    if hub.name in _SPLIT_AMONG_TIES and may_pass(part, context):
-        return _first_of_ties(op, PARTS[op.op.name][1], context)
+    descends = hub.name == "sorted_values" and _value(op.arguments.get("descending")) is True
+    if descends or (hub.name in _SPLIT_AMONG_TIES and may_pass(part, context)):
+        return _taken(op, context)
     dropped = set(op.arguments) - set(arguments) - {"stable"}
     if any(_value(op.arguments[name]) is not False for name in dropped):
         return None
@@ -201,17 +217,16 @@ def _part(construct: Part, node: cst.BaseExpression, context: FileContext) -> cs
     return None if isinstance(written, Refusal) else written
 
 
-def _first_of_ties(op: BoundOp, place: str, context: FileContext) -> cst.BaseExpression | None:
-    """The largest entries, of which only the first of equal ones has a gradient."""
-    array, axis, keepdims = op.given("x"), op.given("axis"), _value(op.arguments.get("keepdims"))
-    if array is None or not isinstance(keepdims, bool) or axis is None or not isinstance(literal(axis), int):
+def _taken(op: BoundOp, context: FileContext) -> cst.BaseExpression | None:
+    """The values at their indices: of equal entries only the one that the index names has the gradient."""
+    array, places = op.given("x"), _places(op, keepdims=True)
+    entries = named_value(array, op.node, "entries", context) if array is not None and places is not None else None
+    if entries is None or places is None:
         return None
-    entries = named_value(array, op.node, "entries", context)
-    if entries is None:
-        return None
-    template = f"jax.numpy.take_along_axis({{x}}, jax.numpy.{place}({{x}}, axis={{axis}}, keepdims=True), axis={{axis}})"
-    template += "" if keepdims else ".squeeze(axis={axis})"
-    return context.expression(template, x=entries, axis=context.rewrite(axis))  # type: ignore[no-any-return]
+    template, axis, kept = places
+    template = f"jax.numpy.take_along_axis({{x}}, {template}, axis={axis})"
+    template += "" if kept or op.op.name == "sort" else f".squeeze(axis={axis})"
+    return context.expression(template, x=entries)  # type: ignore[no-any-return]
 
 
 RULES = (

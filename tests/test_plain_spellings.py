@@ -79,6 +79,7 @@ CASES: dict[str, list[tuple[np.ndarray, ...]]] = {
     "def f(x: Tensor):\n    v, i = x.max(1)\n    w, j = (x + 1).min(-2, keepdim=True)\n    k, l = x.min(dim=0)\n    return v, i, w, j, k > 0, l": [(TIES,), (ODD,), (integers(3, 4),), (np.zeros((2, 4), np.float32),)],
     "def f(x: Tensor):\n    return x.max(1)[0], (x * 2).min(-1, keepdim=True).values, x * (x.abs().max(0).values > 0)": [(TIES,), (ODD,), (integers(3, 4),)],
     "def f(x: Tensor):\n    x, _ = x.max(-1)\n    return x * 2": [(TIES,), (floats(2, 3, 4),)],
+    "def f(x: Tensor):\n    v, i = x.sort()\n    w, j = torch.sort(x + 1, dim=0, descending=True)\n    return v, i, w, j, torch.sort(x, descending=True)[0]": [(floats(3, 4),), (TIES,), (ODD,), (integers(3, 4),), (EMPTY,)],
     # Rows by number, and numbers as rows.
     "def f(x: Tensor):\n    b, n = x.shape\n    i = (x[0] > 0).long() * 0\n    k = x[0].long()[0] * 0\n    return x.index_select(0, i), x.index_select(-1, k), F.one_hot(i, n)": [(TIES,), (integers(3, 4),)],
     "def f(x: Tensor, y: Tensor):\n    b, n = x.shape\n    y = y.view(b, n)\n    mask = x.sum(1) > 0\n    v = x[:, 0] * 2\n    w = y[:, 0] + 0\n    v[mask] = w[mask]\n    w[mask] = -1\n    return v, w": [(floats(3, 4), floats(3, 4)), (TIES, TIES)],
@@ -140,7 +141,7 @@ HELPED = {
     "def f(x: Tensor):\n    y = x * 1\n    y.clamp_(0, 1)\n    return y * 2": "clamp",
     "def f(x: Tensor):\n    return x.max(1)": "max_with_indices",
     "def f(x: Tensor):\n    y, x = x.max(1)\n    return y * 1.0, x": "max_with_indices",
-    "def f(x: Tensor):\n    return torch.sort(x, descending=True)[0]": "sort",
+    "def f(x: Tensor):\n    return torch.sort(x, descending=True)": "sort",
     "def f(x: Tensor):\n    return x.topk(2, dim=0)[1]": "topk",
     "def f(x: Tensor):\n    return torch.unique(x, dim=0)": "unique",
     "def f(x: Tensor, n: int = -1):\n    return x.expand(n, -1)": "expand",
