@@ -22,6 +22,8 @@ class StageResult:
         compared; None where nothing was measured.
     tolerance: what that error had to stay below.
     first_diverging: the submodule or parameter where the two sides part, for a stage that failed.
+    line: the first line whose value differs, `file:line` with its source on both sides.
+    trap: what the difference looks like, from the numbers alone.
     """
 
     name: Stage
@@ -31,6 +33,8 @@ class StageResult:
     tolerance: float | None = None
     reason: str = ""
     first_diverging: str = ""
+    line: str = ""
+    trap: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .adapters.base import Adapter, SubmoduleCall, replaced
+from .adapters.base import Adapter, replaced
+from .lines import recorded
 from .noise import NoiseStream, fixed_normal
 from .problems import WeightMismatch
 from .timing import time_limit
@@ -213,10 +214,13 @@ class Case:
             yield
 
 
-def measure(case: Case, modules: Sequence[str], seconds: float, rate: float | None, trace: bool) -> Json:
+def measure(
+    case: Case, modules: Sequence[str], seconds: float, rate: float | None, files: Mapping[str, str] | None
+) -> Json:
     """All stages of a case: stage -> {"result": ...} or {"error": ...}, plus the arrays in `case.store`'s results.
 
-    rate: the learning rate the original found; None on the original's side.
+    rate: the learning rate the original found; None on the original's side. files: None, or the files whose lines are
+    recorded, with their modules' names; then only the stages run whose values are looked at.
     """
     results = ArrayStore()
     measured: Json = {"stages": {}, "differentiable": case.adapter.has_gradients}
@@ -232,13 +236,13 @@ def measure(case: Case, modules: Sequence[str], seconds: float, rate: float | No
 
     encode = Encoder(case.adapter, results, results=True, weights=case.weights.of)
     if case.description["kind"] == "function":
-        stage("call", lambda: _call(case, encode, modules, rate is not None))
-        if measured["stages"].get("call", {}).get("steps", 1) == 0 and case.adapter.has_gradients:
+        stage("call", lambda: _call(case, encode, modules, rate is not None, files))
+        if files is None and measured["stages"].get("call", {}).get("steps", 1) == 0 and case.adapter.has_gradients:
             stage("gradients", lambda: _gradients(case, encode))
     else:
-        stage("forward", lambda: _forward(case, encode, training=False, trace=trace))
-        stage("forward in training mode", lambda: _forward(case, encode, training=True, trace=trace))
-        if case.description["method"] is None and case.adapter.has_gradients and not trace:
+        stage("forward", lambda: _forward(case, encode, training=False, files=files))
+        stage("forward in training mode", lambda: _forward(case, encode, training=True, files=files))
+        if case.description["method"] is None and case.adapter.has_gradients and files is None:
             stage("gradients", lambda: _gradients(case, encode))
             if case.description["train"]:
                 stage("training", lambda: _train(case, encode, rate))
@@ -253,7 +257,7 @@ def _describe(problem: Exception) -> str:
     return f"{type(problem).__name__}: {lines[0] if lines else ''}{place}"[:400]
 
 
-def _call(case: Case, encode: Encoder, modules: Sequence[str], cut: bool) -> Json:
+def _call(case: Case, encode: Encoder, modules: Sequence[str], cut: bool, files: Mapping[str, str] | None) -> Json:
     steps: list[int] = []
     snapshot: list[Any] = []
 
@@ -273,7 +277,7 @@ def _call(case: Case, encode: Encoder, modules: Sequence[str], cut: bool) -> Jso
         given = _arrays(case, (args, kwargs))
         outcome: Json = {}
         try:
-            with case.adapter.optimizer_steps(Counter()):
+            with case.adapter.optimizer_steps(Counter()), recorded(case.adapter, None, files, encode, outcome):
                 outcome["result"] = encode(function(*args, **kwargs))
         except _EnoughSteps:
             outcome["cut"] = True
@@ -296,19 +300,14 @@ def _arrays(case: Case, tree: Any) -> list[Any]:
     return found
 
 
-def _forward(case: Case, encode: Encoder, training: bool, trace: bool) -> Json:
+def _forward(case: Case, encode: Encoder, training: bool, files: Mapping[str, str] | None) -> Json:
     module, function, args, kwargs = case.build(training)
-    calls: list[SubmoduleCall] = []
-    with case.adapter.watch(module, calls) if trace else contextlib.nullcontext():
-        result = encode(case.adapter.invoke(function, args, kwargs))
-    outcome = {"result": result}
+    outcome: Json = {}
+    with recorded(case.adapter, module, files, encode, outcome):
+        result = case.adapter.invoke(function, args, kwargs)
+    outcome["result"] = encode(result)
     if training:
         outcome["weights"] = encode(case.weights.current()[-1:])
-    if trace:
-        outcome["calls"] = [
-            {"name": call.name, "caller": call.caller, "inputs": encode(call.inputs), "outputs": encode(call.outputs)}
-            for call in calls
-        ]
     return outcome
 
 

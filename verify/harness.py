@@ -13,7 +13,7 @@ from typing import Any
 
 from .comparison import Comparison, OwnTest, StageResult, ordered
 from .inputs_object import write_inputs
-from .locating import first_diverging
+from .locating import by_numbers, guessed, located, traced, worst_of_each
 from .measure import JITTER
 from .outcomes import Ran, compared, read_outcomes, stage_of_tests
 from .own_tests import REMARK_FILE
@@ -95,9 +95,7 @@ class _Run:
     device: str
     timeout: float
 
-    def all_stages(
-        self, inputs: Path | None, tests: bool
-    ) -> tuple[list[StageResult], list[str], tuple[OwnTest, ...]]:
+    def all_stages(self, inputs: Path | None, tests: bool) -> tuple[list[StageResult], list[str], tuple[OwnTest, ...]]:
         """Every stage, remarks for the reader, and the repository's own tests one by one."""
         stages = list(self._spec())
         recorded, notes = self._record(inputs)
@@ -129,6 +127,13 @@ class _Run:
         if self.original.code.is_file and self.converted.code.is_file:
             return dict(zip(theirs, ours))
         return {name: name for name in theirs}
+
+    def _files(self, side: Side) -> dict[str, str]:
+        """A side's files -> the names of their modules on the original's side; tests and what was added are left out."""
+        known = self._known()
+        names = {name if side is self.original else there: name for name, there in known.items()}
+        own = {name: path for name, path in side.code.modules.items() if name in names and not is_test(name)}
+        return {str(path): names[name] for name, path in own.items()}
 
     def _spec(self) -> Iterable[StageResult]:
         only = dict(zip(self.original.code.only, self.converted.code.only))
@@ -175,7 +180,7 @@ class _Run:
         indices: list[int],
         weights: Path | None,
         double: bool,
-        trace: bool = False,
+        lines: bool = False,
         jitter: float = 0.0,
     ) -> tuple[Path, dict[int, str]]:
         """Run cases on one side. A crash costs the case it happened in; the rest goes on in a new process."""
@@ -195,7 +200,7 @@ class _Run:
                 known={n: n for n in known} if side is self.original else known,
                 foreign=PACKAGES.get(self.original.framework, ()),
                 seconds=SECONDS_PER_STAGE,
-                trace=trace,
+                files=self._files(side) if lines else None,
                 jitter=jitter,
             )
             left = [index for index in left if not (out / f"{index}.json").exists()]
@@ -226,7 +231,7 @@ class _Run:
             runs = Runs(measured[0], measured[1], measured[2], measured[3])
             crash = ours.result()[1].get(index, "")
             found += [(index, result) for result in self._of_case(cases[index], index, runs, crash)]
-        return merged(results + self._located(found, first))
+        return merged(results + self._located(cases, found, first, folders))
 
     def _of_case(self, case: Json, index: int, runs: Runs, crash: str) -> list[StageResult]:
         """The results of one case. Training that only ran in single precision is run again, slightly disturbed."""
@@ -237,29 +242,35 @@ class _Run:
         folder, _ = self._evaluate(self.original, f"disturbed-{index}", [index], None, double=False, jitter=JITTER)
         return results_of_case(case, replace(runs, disturbed=Measured.load(folder, index)), crash)
 
-    def _located(self, found: list[tuple[int, StageResult]], weights: Path) -> list[StageResult]:
-        """Name the first diverging submodule of the forward stages that failed by their numbers."""
-        traced: dict[int, StageResult] = {}
-        for double in (False, True):
-            wrong = {
-                index: result
-                for index, result in found
-                if result.status == "failed"
-                and result.name == "forward"
-                and result.largest_error is not None
-                and double == ("double precision" in result.reason)
+    def _located(
+        self, cases: list[Json], found: list[tuple[int, StageResult]], first: Path, folders: tuple[Path, ...]
+    ) -> list[StageResult]:
+        """Say of each failed result where the two sides part, and what the difference looks like."""
+        wrong = worst_of_each([(index, result) for index, result in found if by_numbers(result)])
+        apart = {result.subject for result in wrong.values() if result.name == "forward"}
+        places: dict[int, StageResult] = {}
+        for double in (True, False):  # in double precision rounding hides no line and makes up none
+            left = {
+                index: result for index, result in wrong.items() if index not in places and traced(result, cases[index])
             }
-            if not wrong:
-                continue
-            suffix = "double" if double else "single"
-            theirs, _ = self._evaluate(self.original, f"trace-{suffix}", list(wrong), weights, double, trace=True)
-            ours, _ = self._evaluate(self.converted, f"trace-ours-{suffix}", list(wrong), weights, double, trace=True)
-            for index, result in wrong.items():
-                runs = [Measured.load(folder, index) for folder in (theirs, ours)]
-                if runs[0] is not None and runs[1] is not None:
-                    place = first_diverging(runs[0], runs[1], result.tolerance or 0.0)
-                    traced[index] = replace(result, first_diverging=place)
-        return [traced.get(index, result) if result.name == "forward" else result for index, result in found]
+            if left:
+                runs = [
+                    self._evaluate(side, f"trace-{side.framework}-{double}-{side is self.original}", list(left), first, double, lines=True)[0]
+                    for side in (self.original, self.converted)
+                ]  # fmt: skip
+                roots = (self.original.code.path, self.converted.code.path)
+                places |= located(left, (runs[0], runs[1]), first, roots, double)
+
+        def follows_from_nothing(result: StageResult, apart: set[str]) -> bool:
+            """Gradients and training of what already gives other outputs have nothing of their own to tell."""
+            return result.name == "forward" or result.subject not in apart
+
+        return [
+            places[index] if wrong.get(index) is result and index in places
+            else guessed(result, index, folders, first) if by_numbers(result) and follows_from_nothing(result, apart)
+            else result
+            for index, result in found
+        ]  # fmt: skip
 
     # --- the repository's own tests -------------------------------------------------------------------------
 

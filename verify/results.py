@@ -136,13 +136,13 @@ def _result(name: Stage, subject: str, verdicts: Sequence[Verdict]) -> StageResu
     diverging = ""
     if name in ("gradients", "training"):
         wrong = sorted((v for v in verdicts if not v.passed), key=lambda verdict: -verdict.error)
-        diverging = next(filter(None, (_parameter(verdict.path) for verdict in wrong)), "")
+        diverging = next(filter(None, (parameter_name(verdict.path) for verdict in wrong)), "")
     return StageResult(
         name, subject, outcome, worst.error, worst.tolerance, "" if worst.passed else worst.reason, diverging
     )
 
 
-def _parameter(path: str) -> str:
+def parameter_name(path: str) -> str:
     """The name in a path: `fc.weight` of `[0].fc.weight` (weights of the first module) or of `fc.weight`."""
     return path.partition("]")[2].lstrip(".") if path.startswith("[") else path
 

@@ -78,7 +78,7 @@ def _evaluate(job: Json, adapter: Any, out: Path) -> None:
         stream = NoiseStream(jitter=job["jitter"])
         weights = Weights(adapter, given)
         case = Case(cases[index], adapter, store, weights, find, stream)
-        measured = measure(case, list(job["known"].values()), job["seconds"], rate, job["trace"])
+        measured = measure(case, list(job["known"].values()), job["seconds"], rate, job["files"])
         arrays: ArrayStore = measured.pop("arrays")
         if "losses" in measured["stages"].get("training", {}):
             trained.add(cases[index]["subject"])

@@ -109,7 +109,9 @@ def test_a_file_that_cannot_be_imported_fails_all_its_tests(tmp_path: Path) -> N
 
 def test_lines_that_stay_without_an_end(tmp_path: Path) -> None:
     lines = ['{"root": "/r"}', '{"test": "a", "outcome": "running", "message": ""}']
-    (tmp_path / "outcomes.jsonl").write_text("\n".join([*lines, '{"test": "b", "outcome": "collected", "message": ""}']))
+    (tmp_path / "outcomes.jsonl").write_text(
+        "\n".join([*lines, '{"test": "b", "outcome": "collected", "message": ""}'])
+    )
     found, root = read_outcomes(tmp_path)
     assert root == "/r" and found["a"].outcome == "error" and found["b"].outcome == "missing"
 

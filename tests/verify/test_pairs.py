@@ -40,6 +40,8 @@ def test_comparison_as_a_dict(right: Comparison) -> None:
         "tolerance": None,
         "reason": "",
         "first_diverging": "",
+        "line": "",
+        "trap": "",
     }
 
 

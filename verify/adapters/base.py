@@ -51,6 +51,10 @@ class Adapter:
         """A framework array as NumPy array, None for anything else."""
         return value if isinstance(value, np.ndarray) else None
 
+    def snapshot(self, value: Any) -> np.ndarray | None:
+        """The numbers of an array as they are now; None where it has none yet, inside a transformation."""
+        return self.to_numpy(value)
+
     def dtype_name(self, value: Any) -> str | None:
         """The name of a dtype, None for anything else."""
         return None
@@ -136,6 +140,10 @@ class Adapter:
 
     # --- running ------------------------------------------------------------------------------------------
 
+    def uncompiled(self) -> contextlib.AbstractContextManager[Any]:
+        """While it holds, compiled functions run line by line."""
+        return contextlib.nullcontext()
+
     @contextlib.contextmanager
     def noise(self, stream: NoiseStream) -> Iterator[None]:
         """Replace the framework's random draws by the stream's."""
@@ -158,7 +166,7 @@ class Adapter:
         running: list[str] = []
 
         def leaves(value: Any) -> tuple[np.ndarray, ...]:
-            found = [self.to_numpy(leaf) for leaf in array_leaves(value, self.is_array)]
+            found = [self.snapshot(leaf) for leaf in array_leaves(value, self.is_array)]
             return tuple(np.array(leaf) for leaf in found if leaf is not None)
 
         def wrapped(method: Callable[..., Any]) -> Callable[..., Any]:

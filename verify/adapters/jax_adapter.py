@@ -63,6 +63,11 @@ class JaxAdapter(Adapter):
         array = np.asarray(value)
         return array.astype(np.float32) if array.dtype == jnp.bfloat16 else array
 
+    def snapshot(self, value: Any) -> np.ndarray | None:
+        """A traced array has no numbers."""
+        held = value.get_value() if isinstance(value, nnx.Variable) else value
+        return None if isinstance(held, jax.core.Tracer) else self.to_numpy(value)
+
     def dtype_name(self, value: Any) -> str | None:
         """`jnp.float32` and `np.dtype("float32")` are `float32`."""
         if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
@@ -79,7 +84,10 @@ class JaxAdapter(Adapter):
 
     def is_array(self, value: Any) -> bool:
         """Arrays and NNX variables that hold one."""
-        return self.to_numpy(value) is not None if isinstance(value, nnx.Variable) else isinstance(value, jax.Array)
+        if isinstance(value, nnx.Variable):
+            held = value.get_value()
+            return isinstance(held, jax.Array) and not jnp.issubdtype(held.dtype, jax.dtypes.prng_key)
+        return isinstance(value, jax.Array)
 
     def is_float(self, value: Any) -> bool:
         """Floating-point arrays."""
@@ -168,6 +176,10 @@ class JaxAdapter(Adapter):
             for attribute in attributes:
                 if isinstance(getattr(layer, attribute, None), float):
                     setattr(layer, attribute, 0.0)
+
+    def uncompiled(self) -> contextlib.AbstractContextManager[Any]:
+        """Without `jax.jit`; loops of `jax.lax` are Python's then."""
+        return jax.disable_jit()
 
     @contextlib.contextmanager
     def noise(self, stream: NoiseStream) -> Iterator[None]:

@@ -51,6 +51,14 @@ class TensorflowAdapter(Adapter):
         array = tf.convert_to_tensor(value)
         return np.array((tf.cast(array, tf.float32) if array.dtype == tf.bfloat16 else array).numpy())
 
+    def snapshot(self, value: Any) -> np.ndarray | None:
+        """A tensor of a graph that is being built has no numbers."""
+        return None if tf.is_symbolic_tensor(value) else self.to_numpy(value)
+
+    def uncompiled(self) -> contextlib.AbstractContextManager[Any]:
+        """With tf.function's graphs left out."""
+        return _eager_functions()
+
     def dtype_name(self, value: Any) -> str | None:
         """`tf.float32` is `float32`."""
         return value.name if isinstance(value, tf.DType) else None
@@ -239,6 +247,16 @@ class TensorflowAdapter(Adapter):
     def manual_seed(self, seed: int) -> None:
         """The global generator."""
         tf.random.set_seed(seed)
+
+
+@contextlib.contextmanager
+def _eager_functions() -> Iterator[None]:
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 def _make_double() -> None:

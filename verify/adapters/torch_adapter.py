@@ -57,6 +57,12 @@ class TorchAdapter(Adapter):
             value = value.to_dense()
         return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
 
+    def snapshot(self, value: Any) -> np.ndarray | None:
+        """A tensor inside `vmap` or another transformation of torch.func has no numbers of its own."""
+        if isinstance(value, torch.Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(value):
+            return None
+        return self.to_numpy(value)
+
     def dtype_name(self, value: Any) -> str | None:
         """`torch.float32` is `float32`."""
         return str(value).removeprefix("torch.") if isinstance(value, torch.dtype) else None
@@ -173,7 +179,8 @@ class TorchAdapter(Adapter):
         running: list[tuple[str, tuple[np.ndarray, ...]]] = []
 
         def leaves(value: Any) -> tuple[np.ndarray, ...]:
-            return tuple(np.array(self.to_numpy(leaf)) for leaf in array_leaves(value, self.is_array))
+            found = [self.snapshot(leaf) for leaf in array_leaves(value, self.is_array)]
+            return tuple(np.array(leaf) for leaf in found if leaf is not None)
 
         def hooks(name: str) -> list[Any]:
             def enter(layer: Any, args: Any, kwargs: Any) -> None:
