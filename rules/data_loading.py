@@ -1,4 +1,4 @@
-"""Datasets, samplers and loaders of `torch.utils.data`: helper classes of the same names, over Grain."""
+"""Datasets, samplers and loaders of `torch.utils.data`: helper classes of the same names; Grain reads ahead."""
 
 from __future__ import annotations
 
@@ -18,22 +18,20 @@ _PACKAGE = "torch.utils.data."
 #: Where torch also keeps these names.
 _MODULES = (f"{_PACKAGE}dataset.", f"{_PACKAGE}dataloader.", f"{_PACKAGE}sampler.", f"{_PACKAGE}distributed.",
             f"{_PACKAGE}_utils.collate.", _PACKAGE)  # fmt: skip
-_HELPERS = {
-    name: name
-    for name in """Dataset IterableDataset TensorDataset Subset ConcatDataset ChainDataset random_split DataLoader
-    default_collate Sampler SequentialSampler RandomSampler SubsetRandomSampler WeightedRandomSampler BatchSampler
-    DistributedSampler""".split()
-} | {"default_convert": "on_device"}
+_HELPERS = frozenset(
+    """Dataset IterableDataset TensorDataset Subset ConcatDataset StackDataset ChainDataset random_split DataLoader
+    default_collate default_convert Sampler SequentialSampler RandomSampler SubsetRandomSampler WeightedRandomSampler
+    BatchSampler DistributedSampler get_worker_info""".split()
+)
 #: What draws random orders, and at which position it takes a generator.
 _GENERATOR_AT = {"random_split": 2, "RandomSampler": 3, "SubsetRandomSampler": 1, "WeightedRandomSampler": 3}
 _LOADER_ARGUMENTS = """dataset batch_size shuffle sampler batch_sampler num_workers collate_fn pin_memory drop_last
 timeout worker_init_fn multiprocessing_context generator""".split()
 #: Of torch's worker processes and page-locked memory.
 _DROPPED = frozenset(
-    """pin_memory timeout multiprocessing_context prefetch_factor persistent_workers pin_memory_device in_order
-    worker_init_fn""".split()
+    "pin_memory timeout multiprocessing_context prefetch_factor persistent_workers pin_memory_device in_order".split()
 )
-_THREADS = "worker_init_fn is not called: items are read by threads of this process"
+_THREADS = "worker_init_fn is called in threads of this process: generators that it seeds are everybody's"
 _BY_POSITION = 9  # As many arguments of the helper's DataLoader stand where torch's do.
 
 
@@ -96,6 +94,8 @@ def _read_loader(node: cst.Call) -> DataCall | Refusal:
         if argument.star or (argument.keyword is None and index >= len(_LOADER_ARGUMENTS)):
             return Refusal("the arguments of DataLoader cannot be read; write them out", node, f"{_PACKAGE}DataLoader")
         name = argument.keyword.value if argument.keyword is not None else _LOADER_ARGUMENTS[index]
+        if name not in _LOADER_ARGUMENTS and name not in _DROPPED:
+            return Refusal(f"the argument {name} of DataLoader is not known", node, f"{_PACKAGE}DataLoader")
         given[name] = argument.value
         if argument.keyword is None and index >= _BY_POSITION:
             argument = argument.with_changes(keyword=cst.Name(name), equal=keyword_argument(name, argument.value).equal)
@@ -111,13 +111,16 @@ def write_call(construct: DataCall | WorkerQuestion, node: cst.Call, context: Fi
     """The helper of the same name; where there is a generator at hand, random orders come from it."""
     if isinstance(construct, WorkerQuestion):
         context.converted(node, op="get_worker_info", api=f"{_PACKAGE}get_worker_info", rule="data_loading")
-        return cst.Name("None")
+        try:
+            return node.with_changes(func=context.helper("get_worker_info"))
+        except KeyError:  # The target's loader has no workers.
+            return cst.Name("None")
     api = f"{_PACKAGE}{construct.name}"
     context.converted(node, op="data_loading", api=api, rule="data_loading")
     if construct.starts_workers:
         context.review(node, _THREADS, api=api, rule="data_loading")
     arguments = [context.rewrite(argument) for argument in construct.arguments]
-    call = node.with_changes(func=context.helper(_HELPERS[construct.name]), args=closed_like(node, arguments))
+    call = node.with_changes(func=context.helper(construct.name), args=closed_like(node, arguments))
     source = rngs_source(context) if construct.draws else None
     return call if source is None else append_argument(call, keyword_argument("generator", source))
 
@@ -131,7 +134,7 @@ def read_name(node: cst.Attribute | cst.Name, context: FileContext) -> DataName 
 def write_name(construct: DataName, node: cst.CSTNode, context: FileContext) -> Any:
     """The helper of the same name."""
     context.converted(node, op="data_loading", api=f"{_PACKAGE}{construct.name}", rule="data_loading")
-    return context.helper(_HELPERS[construct.name])
+    return context.helper(construct.name)
 
 
 RULES = (

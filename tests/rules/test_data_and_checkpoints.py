@@ -19,9 +19,10 @@ from training_pairs import converted, original, transfer
 import ivy_convert
 
 DATA = '''
+import numpy as np
 import torch
-from torch.utils.data import (BatchSampler, ConcatDataset, DataLoader, Dataset, IterableDataset, SequentialSampler,
-                              Subset, TensorDataset)
+from torch.utils.data import (BatchSampler, ConcatDataset, DataLoader, Dataset, IterableDataset, Sampler,
+                              SequentialSampler, Subset, TensorDataset)
 
 
 class Squares(Dataset):
@@ -40,6 +41,22 @@ class Count(IterableDataset):
         yield from range(5)
 
 
+class Pairs(Dataset):
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        return {"z": (index, torch.tensor(index)), "a": np.full(2, index, "float32")}
+
+
+class EveryOther(Sampler):
+    def __init__(self, count):
+        self.count = count
+
+    def __iter__(self):
+        return iter(torch.arange(self.count).flip(0)[::2].tolist())
+
+
 def collate(batch):
     return torch.stack([item["x"] for item in batch]).sum(dim=0), len(batch)
 
@@ -54,6 +71,8 @@ LOADERS = [
     "DataLoader(TensorDataset(torch.ones(4, 2), torch.arange(4)), **dict(batch_size=3, timeout=0))",
     "DataLoader(Count(), batch_size=2)",
     "DataLoader(Squares(3), batch_size=None)",
+    "DataLoader(Pairs(), batch_size=None)",
+    "DataLoader(Pairs(), 2, sampler=EveryOther(5))",
 ]
 
 
@@ -63,7 +82,7 @@ def plain(value: Any) -> Any:
         array = np.asarray(value)
         return array.dtype.kind, array.shape, array.tolist()
     if isinstance(value, dict):
-        return {key: plain(entry) for key, entry in value.items()}
+        return [(key, plain(entry)) for key, entry in value.items()]
     return [plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
@@ -256,6 +275,8 @@ def test_a_checkpoint_of_torch_is_refused_by_name(tmp_path: Path) -> None:
 def test_refusals() -> None:
     result = ivy_convert.convert_source(
         "import torch\nfrom torch import nn\n\ndef f(net: nn.Linear, path, args):\n    torch.save([net], path)\n"
-        "    torch.save(*args)\n    return torch.utils.data.DataLoader(*args)\n",
+        "    torch.save(*args)\n    torch.utils.data.DataLoader(path, shuffel=True)\n"
+        "    return torch.utils.data.DataLoader(*args)\n",
         source="torch", target="jax")  # fmt: skip
-    assert [site.line for site in result.report.unsupported] == [5, 6, 7]
+    assert [site.line for site in result.report.unsupported] == [5, 6, 7, 8]
+    assert result.report.unsupported[2].reason == "the argument shuffel of DataLoader is not known"

@@ -1,4 +1,4 @@
-"""Datasets and a loader with torch's interface, over Grain's `MapDataset`.
+"""Datasets with torch's interface, and batches of their items.
 
 `generator` is an `nnx.Rngs`; without one random orders come from the process's stream.
 """
@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import bisect
+import copy
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .generators import key_from, numpy_random
+from .generators import numpy_random
 
 
 class Dataset:
@@ -85,6 +86,27 @@ class ConcatDataset(Dataset):
         return self.datasets[number][index - (self.cumulative_sizes[number - 1] if number else 0)]
 
 
+class StackDataset(Dataset):
+    """Items are tuples, or by keywords dicts, of the items of several equally long datasets."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        if bool(args) == bool(kwargs):
+            raise ValueError("StackDataset takes either datasets or datasets by name")
+        self.datasets: Any = kwargs or args
+        lengths = {len(dataset) for dataset in (kwargs.values() if kwargs else args)}
+        if len(lengths) > 1:
+            raise ValueError("Size mismatch between datasets")
+        self.length = lengths.pop()
+
+    def __getitem__(self, index: int) -> Any:
+        if isinstance(self.datasets, dict):
+            return {name: dataset[index] for name, dataset in self.datasets.items()}
+        return tuple(dataset[index] for dataset in self.datasets)
+
+    def __len__(self) -> int:
+        return self.length
+
+
 class ChainDataset(IterableDataset):
     """Datasets that can only be gone through, one after the other."""
 
@@ -113,39 +135,75 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Any = 
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
-def collated(batch: Sequence[Any]) -> Any:
-    """Items as one batch: arrays stacked, numbers made an array, dicts and tuples collated entry by entry.
+def default_collate(batch: Sequence[Any]) -> Any:
+    """A list of items as a batch of JAX arrays: what a `DataLoader` does without `collate_fn`.
 
-    Strings stay a list. Tuples become lists, as in torch. Arrays are numpy's, and stay in the items' dtype.
+    Arrays are stacked, numbers become an array, mappings and sequences are collated entry by entry and keep their
+    class and order; tuples become lists, as in torch. Strings stay a list.
     """
     first = batch[0]
     if isinstance(first, (np.ndarray, np.generic, jax.Array, bool, int, float)):
-        return np.stack([np.asarray(item) for item in batch])
+        return device_array(np.stack([np.asarray(item) for item in batch]))
     if isinstance(first, (str, bytes)):
         return list(batch)
     if isinstance(first, Mapping):
-        return {key: collated([item[key] for item in batch]) for key in first}
+        return like_mapping(first, {key: default_collate([item[key] for item in batch]) for key in first})
     if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(collated(entries) for entries in zip(*batch, strict=True)))
+        return type(first)(*(default_collate(entries) for entries in zip(*batch, strict=True)))
     if isinstance(first, Sequence):
         if any(len(item) != len(first) for item in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
-        return [collated(entries) for entries in zip(*batch, strict=True)]
+        return like_sequence(first, [default_collate(entries) for entries in zip(*batch, strict=True)])
     raise TypeError(
         f"default_collate: batch must contain arrays, numbers, dicts or lists; found {type(first).__name__}"
     )
 
 
-def on_device(batch: Any) -> Any:
-    """A batch with its numpy arrays as JAX arrays, in JAX's 32 bits unless jax_enable_x64 is set.
+def default_convert(data: Any) -> Any:
+    """An item with its numpy arrays as JAX arrays: what a `DataLoader` does to items with `batch_size=None`."""
+    if isinstance(data, (np.ndarray, np.generic)):
+        return data if data.dtype.kind in "SU" else device_array(np.asarray(data))
+    if isinstance(data, Mapping):
+        return like_mapping(data, {key: default_convert(entry) for key, entry in data.items()})
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*(default_convert(entry) for entry in data))
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        return like_sequence(data, [default_convert(entry) for entry in data])
+    return data
 
-    OverflowError for integers that 32 bits cannot hold.
-    """
-    return jax.tree.map(lambda leaf: device_array(leaf) if isinstance(leaf, np.ndarray) else leaf, batch)
+
+def like_mapping(original: Mapping, entries: dict) -> Any:
+    """New entries in a mapping of the class of `original`, or in a dict where that cannot be made."""
+    try:
+        if isinstance(original, MutableMapping):
+            result = copy.copy(original)
+            result.update(entries)
+            return result
+        return type(original)(entries)  # type: ignore[call-arg]
+    except TypeError:
+        return entries
+
+
+def like_sequence(original: Sequence, entries: list) -> Any:
+    """New entries in a sequence of the class of `original`; a list for tuples and where that cannot be made."""
+    if isinstance(original, (tuple, list)) and type(original) in (tuple, list):
+        return entries
+    try:
+        if isinstance(original, MutableSequence):
+            result = copy.copy(original)
+            for place, entry in enumerate(entries):
+                result[place] = entry
+            return result
+        return entries if isinstance(original, tuple) else type(original)(entries)  # type: ignore[call-arg]
+    except TypeError:
+        return entries
 
 
 def device_array(array: np.ndarray) -> jax.Array:
-    """A numpy array as a JAX array of the same values."""
+    """A numpy array as a JAX array of the same values, in JAX's 32 bits unless jax_enable_x64 is set.
+
+    OverflowError for integers that 32 bits cannot hold.
+    """
     result = jnp.asarray(array)
     if array.dtype.kind in "iu" and array.dtype.itemsize > result.dtype.itemsize and array.size:
         limits = np.iinfo(result.dtype)
@@ -154,101 +212,11 @@ def device_array(array: np.ndarray) -> jax.Array:
     return result
 
 
-def default_collate(batch: Sequence[Any]) -> Any:
-    """A list of items as a batch of JAX arrays: what a `DataLoader` does without `collate_fn`."""
-    return on_device(collated(batch))
-
-
-class DataLoader:
-    """Batches of a dataset, in a new order each time through if `shuffle`.
-
-    `num_workers` threads read ahead (0: read when asked). `collate_fn` makes a batch of a list of items; without it
-    `default_collate` does. `batch_size=None` gives the items themselves. Each round draws its order from `generator`.
-    Accepted and not needed: `pin_memory` and those in `unused`, which are about torch's worker processes.
-    """
-
-    unused = frozenset(
-        "timeout worker_init_fn multiprocessing_context prefetch_factor persistent_workers pin_memory_device "
-        "in_order".split()
-    )
-
-    def __init__(
-        self,
-        dataset: Any,
-        batch_size: int | None = 1,
-        shuffle: bool | None = False,
-        sampler: Iterable | None = None,
-        batch_sampler: Iterable | None = None,
-        num_workers: int = 0,
-        collate_fn: Callable | None = None,
-        pin_memory: bool = False,
-        drop_last: bool = False,
-        *,
-        generator: Any = None,
-        **options: Any,
-    ):
-        if sampler is not None and shuffle:
-            raise ValueError("sampler option is mutually exclusive with shuffle")
-        if not options.keys() <= self.unused:
-            raise TypeError(f"DataLoader: unknown arguments {sorted(options.keys() - self.unused)}")
-        self.dataset, self.batch_size, self.shuffle = dataset, batch_size, bool(shuffle)
-        self.sampler, self.batch_sampler, self.num_workers = sampler, batch_sampler, num_workers
-        self.drop_last, self.generator = drop_last, generator
-        is_batched = batch_size is not None or batch_sampler is not None
-        self.collate_fn = collate_fn or (default_collate if is_batched else on_device)
-
-    def __class_getitem__(cls, item: Any) -> type:
-        return cls
-
-    def __len__(self) -> int:
-        if self.batch_sampler is not None:
-            return len(self.batch_sampler)  # type: ignore[arg-type]
-        count = len(self.sampler if self.sampler is not None else self.dataset)  # type: ignore[arg-type]
-        if self.batch_size is None:
-            return count
-        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
-
-    def __iter__(self) -> Iterator[Any]:
-        if isinstance(self.dataset, IterableDataset) or not hasattr(self.dataset, "__getitem__"):
-            return self.stream(self.dataset)
-        chosen = self.batch_sampler if self.batch_sampler is not None else self.sampler
-        if chosen is None or isinstance(chosen, Sized):
-            return self.ordered(list(range(len(self.dataset)) if chosen is None else chosen))
-        if self.batch_sampler is not None:
-            return (self.collate_fn([self.dataset[number] for number in numbers]) for numbers in chosen)
-        return self.stream(self.dataset[number] for number in chosen)
-
-    def ordered(self, indices: list) -> Iterator[Any]:
-        """One round over a dataset with numbered items, read by Grain."""
-        import grain
-
-        if not indices:
-            return iter(())
-        if self.shuffle:
-            order = jax.random.permutation(key_from(self.generator), len(indices))
-            indices = [indices[place] for place in np.asarray(order)]
-        source = grain.MapDataset.source(indices)
-        if self.batch_sampler is not None:
-            batches = source.map(lambda numbers: self.collate_fn([self.dataset[number] for number in numbers]))
-        else:
-            batches = source.map(lambda number: self.dataset[number])
-            if self.batch_size is not None:
-                batches = batches.batch(self.batch_size, drop_remainder=self.drop_last, batch_fn=self.collate_fn)
-            else:
-                batches = batches.map(self.collate_fn)
-        ahead = grain.ReadOptions(num_threads=self.num_workers, prefetch_buffer_size=2 * self.num_workers)
-        return iter(batches.to_iter_dataset(ahead))
-
-    def stream(self, source: Iterable) -> Iterator[Any]:
-        """One round over items that come one after the other."""
-        items: list[Any] = []
-        for item in source:
-            if self.batch_size is None:
-                yield self.collate_fn(item)
-                continue
-            items.append(item)
-            if len(items) == self.batch_size:
-                yield self.collate_fn(items)
-                items = []
-        if items and not self.drop_last:
-            yield self.collate_fn(items)
+def stacked_rows(dataset: Any, numbers: list[int]) -> list[jax.Array] | None:
+    """The batch that `default_collate` makes of a `TensorDataset`'s items, at once; None for other datasets."""
+    while type(dataset) is Subset:
+        numbers, dataset = [dataset.indices[number] for number in numbers], dataset.dataset
+    if type(dataset) is not TensorDataset or not all(isinstance(t, (np.ndarray, jax.Array)) for t in dataset.tensors):
+        return None
+    chosen = np.asarray(numbers)
+    return [device_array(np.asarray(tensor)[chosen]) for tensor in dataset.tensors]

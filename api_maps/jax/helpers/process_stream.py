@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import jax
 from flax import nnx
 
@@ -13,6 +15,7 @@ class ProcessStream:
     """
 
     def __init__(self, seed: int = 0):
+        self.lock = threading.Lock()  # Threads that read a dataset draw from it too.
         self.restart(seed)
 
     def restart(self, seed: int) -> None:
@@ -21,8 +24,10 @@ class ProcessStream:
         self.count = 0
 
     def __call__(self) -> jax.Array:
-        self.count += 1
-        return jax.random.fold_in(self.key, 2**31 + self.count)
+        with self.lock:
+            self.count += 1
+            number = self.count
+        return jax.random.fold_in(self.key, 2**31 + number)
 
 
 process_stream = ProcessStream()

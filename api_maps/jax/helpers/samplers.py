@@ -53,7 +53,7 @@ class RandomSampler(Sampler):
         count, random = len(self.data_source), numpy_random(self.generator)
         if self.replacement:
             return iter(random.integers(count, size=self.num_samples).tolist())
-        rounds = [random.permutation(count) for _ in range(-(-self.num_samples // count))]
+        rounds = [random.permutation(count) for _ in range(-(-self.num_samples // max(count, 1)))]
         return iter(np.concatenate(rounds)[: self.num_samples].tolist() if rounds else [])
 
     def __len__(self) -> int:
