@@ -11,7 +11,7 @@ from .helper_code import HelperLibrary
 from .imports import ImportTable
 from .lattice import UNKNOWN, Reference, Type
 from .names import HELPER_MODULE, FileScope
-from .nodes import walk
+from .nodes import is_of, walk
 from .read import BoundOp, Refusal
 from .report import Safety, Status
 from .tables import Framework, Tables
@@ -107,13 +107,14 @@ class FileContext:
 
     def direct_path(self, node: cst.BaseExpression) -> str | None:
         """`path` for an expression that names an imported object itself, not a variable that holds it."""
-        if node not in self._direct_paths:  # many rules ask for the same names
-            self._direct_paths[node] = self.path(node) if self.inference.is_direct(self.scope, node) else None
-        return self._direct_paths[node]
+        known = self._direct_paths.get(node, "")  # many rules ask for the same names
+        if known == "":
+            known = self._direct_paths[node] = self.path(node) if self.inference.is_direct(self.scope, node) else None
+        return known
 
     def enclosing(self, kind: type[Any] | tuple[type[Any], ...]) -> Any:
         """The innermost ancestor of a kind, or None."""
-        return next((node for node in reversed(self.stack) if isinstance(node, kind)), None)
+        return next((node for node in reversed(self.stack) if is_of(node.__class__, kind)), None)  # type: ignore[arg-type]
 
     def stands_alone(self, node: cst.BaseExpression) -> bool:
         """Whether an operator in the place of the node being rewritten needs no parentheses."""

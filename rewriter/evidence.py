@@ -8,7 +8,7 @@ import libcst as cst
 
 from .liveness import target_names
 from .names import dotted
-from .nodes import walk
+from .nodes import NodesByKind
 
 #: Attributes read rather than called that only arrays of any framework have.
 _ARRAY_FACTS = frozenset({"shape", "ndim", "dtype"})
@@ -63,25 +63,25 @@ class ArrayEvidence:
         array_function: Callable[[cst.BaseExpression], bool],
         framework_of: Callable[[str], str | None],
         imported: frozenset[str],
+        nodes: NodesByKind,
     ) -> dict[str, bool]:
         """Name → True (an array), False (certainly something else); others are absent.
 
         The names are the parameters, and those that every assignment binds to what a call gives.
 
         framework_of: the array framework that a global name of the file belongs to; `own` for the source framework.
-        imported: the array frameworks that the file imports, likewise.
+        imported: the array frameworks that the file imports, likewise. nodes: those of the file.
         """
-        body = list(walk(function.body))
-        mentioned = {framework_of(node.value) for node in body if type(node) is cst.Name} - {None}
+        mentioned = {framework_of(node.value) for node in nodes.within(function.body, cst.Name)} - {None}
         shared = self.shared_attributes if (mentioned or imported) == {"own"} else frozenset()
-        names = {p.name.value for p in all_parameters(function.params)} | _bound_to_calls(body)
+        names = {p.name.value for p in all_parameters(function.params)} | _bound_to_calls(nodes, function.body)
         found: dict[str, bool] = {}
 
         def note(expression: cst.CSTNode, value: bool) -> None:
             if isinstance(expression, cst.Name) and expression.value in names:
                 found[expression.value] = found.get(expression.value, True) and value
 
-        for node in body:
+        for node in nodes.within(function.body, cst.Attribute, cst.AssignTarget, cst.Call):
             if type(node) is cst.Attribute:
                 attribute = node.attr.value
                 unique = attribute in self.unique_attributes and not self.own_method(attribute, None)
@@ -104,7 +104,7 @@ class ArrayEvidence:
                         note(first.value, True)
         return found
 
-    def modules(self, body: cst.CSTNode) -> frozenset[str]:
+    def modules(self, nodes: NodesByKind, body: cst.CSTNode) -> frozenset[str]:
         """The names and attributes, as `net` or `self.net`, on which code does what only modules allow.
 
         Asking for the mode and switching it tell only together: other objects have either.
@@ -112,17 +112,16 @@ class ArrayEvidence:
         found: set[str | None] = set()
         asked: set[str | None] = set()
         switched: set[str | None] = set()
-        for node in walk(body):
-            match node:
-                case cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value=called)), args=()):
-                    if called in self.module_calls:
-                        found.add(dotted(owner))
-                    elif called in self.mode_switches:
-                        switched.add(dotted(owner))
-                case cst.Attribute(value=owner, attr=cst.Name(value=name)) if name in self.mode_flags:
-                    asked.add(dotted(owner))
-                case _:
-                    pass
+        for call in nodes.within(body, cst.Call):
+            if call.args or type(call.func) is not cst.Attribute:
+                continue
+            if call.func.attr.value in self.module_calls:
+                found.add(dotted(call.func.value))
+            elif call.func.attr.value in self.mode_switches:
+                switched.add(dotted(call.func.value))
+        for attribute in nodes.within(body, cst.Attribute):
+            if attribute.attr.value in self.mode_flags:
+                asked.add(dotted(attribute.value))
         return frozenset(name for name in (*found, *(asked & switched)) if name is not None)
 
     def _is_array_call(self, call: cst.Call, name: str, shared: frozenset[str]) -> bool:
@@ -138,11 +137,15 @@ class ArrayEvidence:
         return name not in known and self.own_method(name, call)
 
 
-def _bound_to_calls(body: list[cst.CSTNode]) -> set[str]:
+#: What binds names.
+_BINDING = (cst.Assign, cst.AugAssign, cst.AnnAssign, cst.For, cst.NamedExpr, cst.CompFor, cst.AsName)
+
+
+def _bound_to_calls(nodes: NodesByKind, body: cst.CSTNode) -> set[str]:
     """The names that are only ever bound to the results of calls, alone or several at a time."""
     called: set[str] = set()
     other: set[str] = set()
-    for node in body:
+    for node in nodes.within(body, *_BINDING):
         match node:
             case cst.Assign(targets=[cst.AssignTarget(target=target)], value=value):
                 (called if isinstance(value, cst.Call) else other).update(target_names(target))

@@ -13,7 +13,6 @@ from .infer_parameters import ParameterTypes, decorator_name
 from .infer_statements import StatementWalker
 from .lattice import NONE, UNKNOWN, Array, Callback, Instance, Method, Reference, Type, join, without_storage
 from .names import Definition, FileScope, Repository
-from .nodes import walk
 from .observations import filled
 from .tables import Tables
 
@@ -114,7 +113,7 @@ class DefinitionTypes(ParameterTypes):
                 continue
             self._analyze_class(definition)
             found = self.attributes.get(path, {}).get(name) or self._previous_attributes.get(path, {}).get(name)
-            if found == UNKNOWN and f"self.{name}" in self._evident_modules(definition.node):  # type: ignore[arg-type]
+            if found == UNKNOWN and f"self.{name}" in self._evident_modules(definition.node, definition.file):  # type: ignore[arg-type]
                 return Instance(self.framework.module_base)
             if found is not None:
                 return found
@@ -208,6 +207,6 @@ class DefinitionTypes(ParameterTypes):
             if declared not in (UNKNOWN, NONE):
                 return declared
         if node not in self._generators:
-            self._generators[node] = any(type(part) is cst.Yield for part in walk(node.body))
+            self._generators[node] = bool(self.nodes(definition.file).within(node.body, cst.Yield))
         found = without_storage(walker.result(self._generators[node]))
         return filled(found, without_storage(self.observed.result(definition.file, node)))

@@ -134,7 +134,7 @@ class ParameterTypes(RepositoryNames):
             seen = self.local_parameter(node, name, definition.file)
         if seen != UNKNOWN and seen != NONE:
             return without_storage(seen)
-        if name in self._evident_modules(node):
+        if name in self._evident_modules(node, definition.file):
             return Instance(self.framework.module_base)
         if self.is_forward(definition) and evident is None and parameter.annotation is None:
             return ARRAY
@@ -148,6 +148,7 @@ class ParameterTypes(RepositoryNames):
                 lambda function: self._is_array_function(scope, function),
                 lambda name: self._framework_of(scope, name),
                 self._imported_frameworks(scope),
+                self.nodes(scope.file),
             )
         return self._evidence_cache[node]
 
@@ -155,9 +156,9 @@ class ParameterTypes(RepositoryNames):
         """The parameters of a lambda that can only be arrays."""
         return [name for name, is_array in self._evident(scope, node).items() if is_array]
 
-    def _evident_modules(self, node: cst.FunctionDef | cst.ClassDef) -> frozenset[str]:
+    def _evident_modules(self, node: cst.FunctionDef | cst.ClassDef, file: str) -> frozenset[str]:
         if node not in self._evident_modules_cache:
-            self._evident_modules_cache[node] = self.evidence.modules(node.body)
+            self._evident_modules_cache[node] = self.evidence.modules(self.nodes(file), node.body)
         return self._evident_modules_cache[node]
 
     def _is_array_function(self, scope: FileScope, function: cst.BaseExpression) -> bool:

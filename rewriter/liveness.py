@@ -61,9 +61,9 @@ def captured_names(body: cst.CSTNode) -> Names:
     """Names that functions defined inside a body may read whenever they are called."""
     found = _NONE
     for node in walk(body):
-        if isinstance(node, _SCOPES) and node is not body:
-            found |= names_read(node.body)
-        elif isinstance(node, (cst.Global, cst.Nonlocal)):
+        if type(node) in _SCOPES and node is not body:
+            found |= names_read(node.body)  # type: ignore[attr-defined]
+        elif type(node) is cst.Global or type(node) is cst.Nonlocal:
             found |= {item.name.value for item in node.names}
     return found
 

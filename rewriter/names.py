@@ -102,8 +102,10 @@ class Repository:
             self.scopes[path] = scope
             self.by_module[name] = scope
             self._by_last_part.setdefault(name.rpartition(".")[2], []).append(name)
+        self._resolved: dict[str, Definition | None] = {}
         for path, module in modules.items():
             collect_names(self, self.scopes[path], module)
+        self._resolved.clear()  # answers from before all names were known
 
     def module_for(self, target: str, importer: FileScope) -> str | None:
         """The repository's own module that an absolute import in `importer` means, or None.
@@ -141,6 +143,13 @@ class Repository:
         """The definition that a dotted path leads to, through imports and re-exports; None outside the repository."""
         if _depth > 20:
             return None
+        if _depth > 0:
+            return self._resolve(path, _depth)
+        if path not in self._resolved:
+            self._resolved[path] = self._resolve(path, _depth)
+        return self._resolved[path]
+
+    def _resolve(self, path: str, depth: int) -> Definition | None:
         parts = path.split(".")
         for length in range(len(parts) - 1, 0, -1):
             scope = self.by_module.get(".".join(parts[:length]))
@@ -149,13 +158,13 @@ class Repository:
             if length < len(parts) - 1:
                 imported = self.lookup(scope, parts[length])
                 if imported and imported != path:
-                    return self.resolve(".".join([imported, *parts[length + 1 :]]), _depth + 1)
+                    return self.resolve(".".join([imported, *parts[length + 1 :]]), depth + 1)
                 return None
             definition = scope.definitions.get(parts[-1])
             if definition is not None:
                 return definition
             imported = self.lookup(scope, parts[-1])
-            return self.resolve(imported, _depth + 1) if imported and imported != path else None
+            return self.resolve(imported, depth + 1) if imported and imported != path else None
         return None
 
     def canonical(self, path: str, _depth: int = 0) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -52,6 +54,12 @@ def is_node(value: object) -> bool:
     return _node_kinds[value.__class__]
 
 
+@functools.cache
+def is_of(kind: type, wanted: type | tuple[type, ...]) -> bool:
+    """`issubclass(kind, wanted)`, asked once for each pair: LibCST's classes are abstract and slow to ask."""
+    return issubclass(kind, wanted)
+
+
 def children(node: cst.CSTNode) -> list[cst.CSTNode]:
     """The child nodes that hold code, in source order."""
     kind = node.__class__
@@ -82,13 +90,47 @@ def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 class NodesByKind:
-    """All nodes of a tree by their class, each list in source order: for questions that are asked of a file many times."""
+    """All nodes of a tree by their class, each list in source order: for questions that are asked of a file many times.
+
+    Every node has a place in that order, and the nodes below it have the places that follow.
+    """
 
     def __init__(self, root: cst.CSTNode) -> None:
         self._found: dict[type[cst.CSTNode], list[Any]] = {}
-        for node in walk(root):
+        self._places: dict[type[cst.CSTNode], list[int]] = {}
+        self._spans: dict[int, tuple[int, int]] = {}
+        above: list[int] = []
+        nodes: list[cst.CSTNode] = []
+        stack = [(root, -1)]
+        while stack:
+            node, parent = stack.pop()
+            place = len(nodes)
+            nodes.append(node)
+            above.append(parent)
             self._found.setdefault(node.__class__, []).append(node)
+            self._places.setdefault(node.__class__, []).append(place)
+            stack.extend([(child, place) for child in reversed(children(node))])
+        sizes = [1] * len(nodes)
+        for place in range(len(nodes) - 1, 0, -1):
+            sizes[above[place]] += sizes[place]
+        for place, node in enumerate(nodes):
+            self._spans[id(node)] = (place, place + sizes[place])
 
     def of(self, kind: type[Kind]) -> Sequence[Kind]:
         """The nodes of exactly this class."""
         return self._found.get(kind, ())
+
+    def within(self, node: cst.CSTNode, *kinds: type[Kind]) -> Sequence[Kind]:
+        """`node` and the nodes below it of exactly these classes, in source order."""
+        span = self._spans.get(id(node))
+        if span is None:  # a node of another tree, put together on the way
+            return [each for each in walk(node) if each.__class__ in kinds]  # type: ignore[misc]
+        first, end = span
+        found: list[tuple[int, Kind]] = []
+        for kind in kinds:
+            places = self._places.get(kind, ())
+            start, stop = bisect_left(places, first), bisect_left(places, end)
+            if len(kinds) == 1:
+                return self._found[kind][start:stop] if start < stop else ()
+            found += zip(places[start:stop], self._found.get(kind, ())[start:stop], strict=True)
+        return [each for _, each in sorted(found, key=lambda placed: placed[0])]

@@ -34,6 +34,8 @@ class RepositoryNames:
         self._module_cache: dict[str, bool] = {}
         self._mixins: frozenset[str] | None = None
         self._path_cache: dict[tuple[str, str], str | None] = {}
+        self._ancestors: dict[str, list[str]] = {}
+        self._found_methods: dict[tuple[str, str], tuple[str, Definition] | None] = {}
         self._aliases: set[str] = set()
         self._kinds: dict[str, NodesByKind] = {}
         self._methods: MethodDefinitions | None = None
@@ -120,6 +122,9 @@ class RepositoryNames:
 
     def ancestors(self, path: str) -> list[str]:
         """The class itself and all its bases, depth first, without repetition."""
+        known = self._ancestors.get(path)
+        if known is not None:
+            return known
         result: list[str] = []
 
         def add(current: str) -> None:
@@ -129,6 +134,7 @@ class RepositoryNames:
                     add(base)
 
         add(path)
+        self._ancestors[path] = result
         return result
 
     def is_module_class(self, path: str) -> bool:
@@ -166,6 +172,12 @@ class RepositoryNames:
 
     def method(self, path: str, name: str) -> tuple[str, Definition] | None:
         """The class that defines a method, searched through the bases, and the method itself."""
+        key = (path, name)
+        if key not in self._found_methods:
+            self._found_methods[key] = self._find_method(path, name)
+        return self._found_methods[key]
+
+    def _find_method(self, path: str, name: str) -> tuple[str, Definition] | None:
         for owner in self.ancestors(path):
             definition = self.class_definition(owner)
             if definition is None:

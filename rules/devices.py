@@ -10,7 +10,6 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.lattice import UNKNOWN, Array, Device, DType, Method, Unknown
 from ..rewriter.names import dotted
-from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 
@@ -198,7 +197,7 @@ def _self_assignment(node: cst.Assign, context: FileContext) -> DroppedStatement
     target = node.targets[0].target
     if not isinstance(target, (cst.Name, cst.Tuple, cst.Attribute)) or target.deep_equals(node.value):
         return None
-    if not any(type(part) is cst.Call for part in walk(node.value)):
+    if not context.inference.nodes(context.scope.file).within(node.value, cst.Call):
         return None
     written = context.rewrite(node.value)
     return DroppedStatement("Tensor.to") if _same(target, written) else None

@@ -68,7 +68,8 @@ def _called_by_transforms(nodes: NodesByKind) -> set[str]:
     """Names of functions that are handed to `grad`, `jacrev` and the like, and what is called beside a `grad(y, x)`."""
     names: set[str] = set()
     for call in nodes.of(cst.Call):
-        if next(_called(call)) in _TRANSFORMS if isinstance(call.func, (cst.Name, cst.Attribute)) else False:
+        last = call.func.attr if isinstance(call.func, cst.Attribute) else call.func
+        if isinstance(last, cst.Name) and last.value in _TRANSFORMS:
             for argument in call.args:
                 if isinstance(argument.value, cst.Lambda):
                     names |= set(_called(argument.value.body))

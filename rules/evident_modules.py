@@ -15,7 +15,6 @@ import libcst as cst
 from ..rewriter.infer import Inference
 from ..rewriter.lattice import UNKNOWN, Callback, Either, Instance, Method, Reference
 from ..rewriter.names import Definition, dotted
-from ..rewriter.nodes import walk
 
 _REORDERING = frozenset(("list", "tuple", "reversed", "OrderedDict", "dict", "collections.OrderedDict"))
 _ADDING = frozenset(("append", "insert", "extend", "add_module", "register_module"))
@@ -74,8 +73,8 @@ def _called_attributes(inference: Inference, file: str, owner: cst.ClassDef) -> 
     if not inference.is_module_class(f"{inference.repository.scopes[file].module}.{owner.name.value}"):
         return frozenset()
     return frozenset(
-        node.func.attr.value for node in walk(owner.body)
-        if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute)
+        node.func.attr.value for node in inference.nodes(file).within(owner.body, cst.Call)
+        if isinstance(node.func, cst.Attribute)
         and isinstance(node.func.value, cst.Name) and node.func.value.value == "self"
     )  # fmt: skip
 
@@ -87,10 +86,11 @@ class _Scope:
         self.inference = inference
         self.types = inference.files[file].types
         self.evidence = evidence
-        self.nodes = list(walk(body))
+        self.body = body
+        self.nodes = inference.nodes(file)
         self.values: dict[str, list[cst.BaseExpression]] = {}
         self.followed: set[str] = set()
-        for node in self.nodes:
+        for node in self.nodes.within(body, cst.Assign, cst.AugAssign, cst.Call, cst.FunctionDef):
             self._note_values(node)
 
     def search(self, called: frozenset[str]) -> None:
@@ -100,8 +100,8 @@ class _Scope:
 
     def search_results(self) -> None:
         """Follow what the function returns: it is a module."""
-        for node in self.nodes:
-            if isinstance(node, cst.Return) and node.value is not None:
+        for node in self.nodes.within(self.body, cst.Return):
+            if node.value is not None:
                 self._follow(node.value)
 
     def _note_values(self, node: cst.CSTNode) -> None:
@@ -115,7 +115,7 @@ class _Scope:
                 if method in _ADDING and args:
                     self.values.setdefault(name, []).append(args[-1].value)
             case cst.FunctionDef(name=cst.Name(value=name), body=body):
-                returned = [part.value for part in walk(body) if isinstance(part, cst.Return) and part.value]
+                returned = [part.value for part in self.nodes.within(body, cst.Return) if part.value]
                 self.values.setdefault(f"{name}()", []).extend(returned)
             case _:
                 pass
@@ -123,7 +123,7 @@ class _Scope:
     def _modules(self, called: frozenset[str]) -> Iterator[cst.BaseExpression]:
         """The expressions whose values are modules, or sequences of modules, by what is done with them."""
         framework = self.inference.framework
-        for node in self.nodes:
+        for node in self.nodes.within(self.body, cst.Call, cst.Assign):
             match node:
                 case cst.Call(func=function, args=args):
                     callee = self.types.get(function, UNKNOWN)

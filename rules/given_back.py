@@ -60,12 +60,28 @@ def _file_of(inference: Inference) -> dict[cst.CSTNode, str]:
     return known
 
 
+def _owners(inference: Inference) -> dict[str, list[str]]:
+    """The classes that have a method of a name, for every name."""
+    known: dict[str, list[str]] | None = inference.__dict__.get("_owners_by_method")
+    if known is None:
+        known = inference.__dict__["_owners_by_method"] = {}
+        for file in inference.modules:
+            for owner in inference.nodes(file).of(cst.ClassDef):
+                path = f"{inference.repository.scopes[file].module}.{owner.name.value}"
+                for name in {node.name.value for node in owner.body.body if isinstance(node, cst.FunctionDef)}:
+                    known.setdefault(name, []).append(path)
+    return known
+
+
 def own_nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """The nodes of a function without those of functions, lambdas and classes in it."""
-    for child in children(node):
-        if not isinstance(child, (cst.FunctionDef, cst.Lambda, cst.ClassDef)):
+    stack = children(node)
+    stack.reverse()
+    while stack:
+        child = stack.pop()
+        if type(child) not in (cst.FunctionDef, cst.Lambda, cst.ClassDef):
             yield child
-            yield from own_nodes(child)
+            stack.extend(reversed(children(child)))
 
 
 class _Changes:
@@ -80,7 +96,7 @@ class _Changes:
         self.nodes = list(own_nodes(function.body))
 
     def found(self) -> GivenBack | None:
-        if not self._is_plain() or not self.aliases.calls_of(self.function):
+        if not self.aliases.calls_of(self.function) or not self._is_plain():
             return None  # without a call in sight nobody would take the arrays
         changed = {name for node in self.nodes for name in self._changed(node)} - self._rebound()
         names = tuple(name for name in self.aliases.passed_names(self.function) if name in changed and self._is_lost(name))
@@ -110,13 +126,7 @@ class _Changes:
     def _is_overridden(self) -> bool:
         """Whether a class above or below has a method of the same name."""
         inference = self.inference
-        name = self.function.name.value
-        owners = [
-            f"{inference.repository.scopes[file].module}.{owner.name.value}"
-            for file in inference.modules
-            for owner in inference.nodes(file).of(cst.ClassDef)
-            if any(isinstance(node, cst.FunctionDef) and node.name.value == name for node in owner.body.body)
-        ]
+        owners = _owners(inference).get(self.function.name.value, [])
         own = [path for path in owners if self._defines(path)]
         return any(
             path not in own and (set(own) & set(inference.ancestors(path)) or any(path in inference.ancestors(one) for one in own))

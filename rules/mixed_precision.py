@@ -17,7 +17,6 @@ from ..rewriter.context import FileContext
 from ..rewriter.infer import Inference
 from ..rewriter.lattice import UNKNOWN, Instance
 from ..rewriter.names import dotted
-from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
 
@@ -98,8 +97,8 @@ def _scaler_calls(inference: Inference) -> Iterator[cst.Call]:
         nodes = inference.nodes(file)
         for body in (*nodes.of(cst.FunctionDef), inference.modules[file]):
             calls: dict[str, list[cst.Call]] = {}
-            for node in walk(body):
-                if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+            for node in nodes.within(body, cst.Call):
+                if isinstance(node.func, cst.Attribute):
                     calls.setdefault(dotted(node.func.value) or "", []).append(node)
             for owner, those in calls.items():
                 for call in those if owner else ():
