@@ -93,20 +93,27 @@ class ParameterTypes(RepositoryNames):
             walker.environment[node.params.star_kwarg.name.value] = walker.types[node.params.star_kwarg] = value
 
     def _with_observed(self, known: Type, parameter: cst.Param, definition: Definition) -> Type:
-        """A parameter's type with what a run passed for it; one that is said to be one of several may be another."""
+        """A parameter's type with what a run passed for it where it says nothing."""
+        assert isinstance(definition.node, cst.FunctionDef)
+        found = filled(known, self._passed(parameter, definition))
+        self.observed.compare(definition.file, definition.node, parameter, found)
+        return found
+
+    def _passed(self, parameter: cst.Param, definition: Definition) -> Type:
+        """What a run passed for a parameter; one that is said to be one of several may be another the next time."""
         node = definition.node
         assert isinstance(node, cst.FunctionDef)
         if parameter.annotation is not None and names_several(parameter.annotation.annotation):
-            return known
+            return UNKNOWN
         seen = without_storage(self.observed.parameter(definition.file, node, parameter.name.value))
-        self.observed.compare(node, parameter, known, seen)
         is_other = self._evident(self.repository.scopes[definition.file], node).get(parameter.name.value) is False
-        return known if is_other and isinstance(seen, Array) else filled(known, seen)
+        return UNKNOWN if is_other and isinstance(seen, Array) else seen
 
     def _star_type(self, scope: FileScope, parameter: cst.Param, definition: Definition) -> Type:
         if parameter.annotation is not None:
             return self.annotated(scope, parameter.annotation.annotation)
-        return ARRAY if self.is_forward(definition) else UNKNOWN
+        is_open = item_type(self._passed(parameter, definition)) == UNKNOWN
+        return ARRAY if is_open and self.is_forward(definition) else UNKNOWN
 
     def _parameter_type(self, scope: FileScope, parameter: cst.Param, default: Type, definition: Definition) -> Type:
         if parameter.annotation is not None:
@@ -136,6 +143,9 @@ class ParameterTypes(RepositoryNames):
             return without_storage(seen)
         if name in self._evident_modules(node, definition.file):
             return Instance(self.framework.module_base)
+        passed = self._passed(parameter, definition)
+        if passed != UNKNOWN:  # more than a guess
+            return passed
         if self.is_forward(definition) and evident is None and parameter.annotation is None:
             return ARRAY
         return self.framework.conventional(name)

@@ -37,6 +37,8 @@ Function = cst.FunctionDef | cst.Lambda
 ClassType = Callable[[str, str], Type]
 
 _MODULE = "<module>"
+#: What is either an array or certainly none.
+_VALUES = (Array, Scalar, Sequence, Tuple, Shape, MappingType, Instance, Foreign)
 
 
 class Observations:
@@ -85,14 +87,15 @@ class ObservedTypes:
         """What was passed for a parameter, a starred one included."""
         return self._seen(file, function, f"call.{name}")
 
-    def compare(self, function: cst.FunctionDef, parameter: cst.Param, known: Type, seen: Type) -> None:
+    def compare(self, file: str, function: cst.FunctionDef, parameter: cst.Param, known: Type) -> None:
         """Note a parameter that is known to be an array and was seen to be something else, or the other way round."""
-        values = (Array, Scalar, Sequence, Tuple, Shape, MappingType, Instance, Foreign)
-        both = isinstance(known, values) and isinstance(seen, values)
-        if both and isinstance(known, Array) != isinstance(seen, Array):
-            self.contradictions[parameter] = (function, known, seen)
-        else:
-            self.contradictions.pop(parameter, None)
+        self.contradictions.pop(parameter, None)  # of an earlier pass
+        if self.observations is None or not isinstance(known, _VALUES):
+            return
+        found = self.observations.at.get(self._place(file, function), {}).get(f"call.{parameter.name.value}", ())
+        for seen in (settled(self._read(each)) for each in found):
+            if isinstance(seen, _VALUES) and isinstance(known, Array) != isinstance(seen, Array):
+                self.contradictions[parameter] = (function, known, seen)
 
     def result(self, file: str, function: Function) -> Type:
         """What a function returned."""

@@ -305,14 +305,22 @@ def test_what_is_known_is_never_overruled() -> None:
 
 
 def test_what_a_run_contradicts_is_to_be_looked_at() -> None:
-    """`forward` is taken to be given an array, and `scale` a number: a run says otherwise."""
-    code = "import torch\n\n\nclass Net(torch.nn.Module):\n    def forward(self, x, scale=1.0):\n        return x * scale\n"
-    seen = [["call", "/a.py", 5, "forward", "x", ["list", [ARRAY]]], ["call", "/a.py", 5, "forward", "scale", ARRAY]]
+    """That `forward` is given an array is a guess; what the code does with `x` and gives for `scale` is none."""
+    code = """\
+import torch
+
+class Net(torch.nn.Module):
+    def forward(self, x, pair, scale=1.0):
+        return x.detach() * scale + pair[0].std(0)
+"""
+    passed = {"x": "float", "pair": ["tuple", [], [ARRAY, "int"]], "scale": ARRAY}
+    seen = [["call", "/a.py", 4, "forward", name, found] for name, found in (*passed.items(), ("x", ARRAY))]
     result = convert_files({"a.py": code.encode()}, "torch", "jax", observations=Observations(seen, {"/a.py": "a.py"}))
     assert [(site.line, site.column, site.reason) for site in result.report.review] == [
-        (5, 22, "x is taken for an array, and --trace gave it a list of a float array of rank 2 (a.py:5); annotate it"),
-        (5, 25, "scale is taken for a float, and --trace gave it a float array of rank 2 (a.py:5); annotate it"),
+        (4, 22, "x is taken for an array, and --trace gave it a float (a.py:4); annotate it"),
+        (4, 31, "scale is taken for a float, and --trace gave it a float array of rank 2 (a.py:4); annotate it"),
     ]
+    assert result.report.traced == () and "std(pair[0], 0)" in result.files["a.py"].decode()  # as it is without
 
 
 def test_only_what_is_open_is_filled() -> None:
