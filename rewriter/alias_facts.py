@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .read import BoundOp, Collected
 from .tables import Framework, Tables
 
 _PLAIN_RESULTS = frozenset({"shape", "int", "float", "bool", "scalar", "none", "dtype", "device"})
@@ -39,3 +40,9 @@ class AliasFacts:
         views, layers, copies, of_one, parts = (frozenset(framework.fact(key, default=())) for key in keys)
         plain |= {"device", "dtype"}
         return AliasFacts(views, layers, copies, frozenset(plain), views_of_one=of_one, disjoint_parts=parts)
+
+
+def takes_several(bound: BoundOp) -> bool:
+    """Whether a call certainly gives an op several arrays, one by one."""
+    collected = [one for given in bound.arguments.values() if isinstance(given, Collected) for one in given.arguments]
+    return len(collected) > 1 and not any(argument.star for argument in collected)

@@ -24,7 +24,7 @@ from .storage import (
     Storage,
     StorageEvaluator,
     Storages,
-    root_name,
+    unbound,
 )
 
 
@@ -182,7 +182,7 @@ class FunctionAliases(StorageEvaluator):
             elif place is None:
                 self.hold(f".{target.attr.value} of an object", found)
         elif isinstance(target, cst.Subscript) and not isinstance(self.type_of(target.value), Array):
-            self._store(target.value, found)
+            self.put_into(target.value, found)
 
     def bind(self, target: cst.CSTNode, found: Storages) -> None:
         super().bind(target, found)
@@ -204,15 +204,6 @@ class FunctionAliases(StorageEvaluator):
         """A name that gets a new object loses what was known of the old one's attributes."""
         for place in [place for place in self.environment if place.startswith(f"{name}.")]:
             self.hold(place, self.environment.pop(place))
-
-    def _store(self, container: cst.BaseExpression, found: Storages) -> None:
-        """`container[k] = value`: the container's name stands for its elements too."""
-        place = dotted(container) or root_name(container)
-        if place is not None and place in self.environment:
-            self.hold_twice(self.environment[place] & found)
-            self.environment[place] |= found
-        elif found:
-            self.hold(f"the container {place or 'that holds it'}", found)
 
     def _augment(self, node: cst.AugAssign) -> None:
         found = self.of(node.value)
@@ -317,11 +308,8 @@ def names_bound(statement: cst.CSTNode) -> Iterable[str]:
 
 def joined(environments: Sequence[Environment]) -> Environment:
     """Where several paths meet, a name may live wherever it does on any of them."""
-    result: Environment = dict(environments[0])
-    for environment in environments[1:]:
-        for name, held in environment.items():
-            result[name] = result[name] | held if name in result else held
-    return result
+    names = dict.fromkeys(name for environment in environments for name in environment)
+    return {name: NOWHERE.union(*(one.get(name, unbound(name)) for one in environments)) for name in names}
 
 
 def parameter_names(node: cst.FunctionDef) -> list[str]:

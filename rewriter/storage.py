@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from .alias_facts import AliasFacts
+from .alias_facts import AliasFacts, takes_several
 from .framework_types import FrameworkTypes
 from .lattice import (
     UNKNOWN,
@@ -288,7 +288,7 @@ class StorageEvaluator:
         if bound.op.is_layer:
             return NOWHERE
         names = {parameter.name for parameter in bound.op.parameters}
-        if bound.op.name in self.facts.views_of_one and not _takes_several(bound):
+        if bound.op.name in self.facts.views_of_one and not takes_several(bound):
             return self.union(self._array_arguments(bound))
         if bound.op.name in self.facts.views or "training" in names or is_told_inplace(node, bound):
             return self.union(self._array_arguments(bound))
@@ -327,14 +327,19 @@ class StorageEvaluator:
         if isinstance(method, Reference):
             return
         if node.func.attr.value in _GROWING:
-            root = root_name(node.func.value)
-            if root is not None and root in self.environment and "." not in (dotted(node.func.value) or "."):
-                self.hold_twice(self.environment[root] & arguments)
-                self.environment[root] |= arguments
-            else:
-                self.hold(f"the container {dotted(node.func.value) or root or 'that holds it'}", arguments)
+            self.put_into(node.func.value, arguments)
         elif isinstance(method, Method) and isinstance(method.receiver, (Unknown, Instance)) and node in self.effects:
             self.hold(f"what .{node.func.attr.value}() keeps", arguments)
+
+    def put_into(self, container: cst.BaseExpression, found: Storages) -> None:
+        """`container[k] = value`, `self.items.append(value)`: the container's name stands for its elements too."""
+        place = dotted(container) or root_name(container)
+        if place is not None and (place in self.environment or "." in place):
+            held = self.environment.setdefault(place, unbound(place))
+            self.hold_twice(held & found)
+            self.environment[place] = held | found
+        elif found:
+            self.hold(f"the container {place or 'that holds it'}", found)
 
     effects: frozenset[cst.CSTNode] = frozenset()
 
@@ -349,15 +354,14 @@ class StorageEvaluator:
         self.environment[key] = self.environment.get(key, NOWHERE) | found
 
 
+def unbound(name: str) -> Storages:
+    """Where a name lives that nothing has bound here: an attribute has memory of its own."""
+    return frozenset({Storage("attribute", name)}) if "." in name and not name.startswith("@") else NOWHERE
+
+
 def _has_axes(value: Type, count: int) -> bool:
     """Whether a value is certainly an array with so many axes."""
     return isinstance(value, Array) and value.rank is not None and value.rank >= count
-
-
-def _takes_several(bound: BoundOp) -> bool:
-    """Whether a call certainly gives an op several arrays, one by one."""
-    collected = [one for given in bound.arguments.values() if isinstance(given, Collected) for one in given.arguments]
-    return len(collected) > 1 and not any(argument.star for argument in collected)
 
 
 def _bound_by(node: cst.BaseComp) -> set[str]:
