@@ -10,14 +10,18 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from ..rewriter.aliases import bound_names
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import append_argument, keyword_argument
-from ..rewriter.lattice import Either, Partial, Reference, Type
+from ..rewriter.lattice import UNKNOWN, Either, Partial, Reference, Type
+from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp, Refusal
 from ..rewriter.rule import Rule
 from .evident_modules import is_evident_construction
 from .rngs import module_rngs
 from .rngs_takers import NAME, inherits_layer, may_take_rngs, takes_rngs
+
+_DICTIONARIES = frozenset(("dict", "collections.OrderedDict", "collections.UserDict", "collections.defaultdict"))
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ def read(node: cst.Call, context: FileContext) -> OpenConstruction | None:
     if any(argument.keyword is not None and argument.keyword.value == NAME for argument in node.args):
         return None
     if is_evident_construction(context.inference, node) or _has_settings_for_layers(node, context):
+        return OpenConstruction()
+    if _is_local(node.func, context) and context.type_of(node.func) == UNKNOWN and _is_in_registry(context):
         return OpenConstruction()
     return OpenConstruction() if may_take_rngs(context, context.type_of(node.func)) else None
 
@@ -62,6 +68,42 @@ def _classes(callee: Type) -> Iterator[str]:
             yield from _classes(function)
         case Reference(path=path):
             yield path
+
+
+def _is_local(node: cst.BaseExpression, context: FileContext) -> bool:
+    """Whether an expression is a name that the function around it binds."""
+    function = context.enclosing(cst.FunctionDef)
+    return isinstance(node, cst.Name) and function is not None and node.value in bound_names(function.body.body)
+
+
+def _is_in_registry(context: FileContext) -> bool:
+    """Whether the current place is in a class of dictionaries that some code fills with module classes."""
+    owner = context.enclosing(cst.ClassDef)
+    definition = context.scope.definitions.get(owner.name.value) if owner is not None else None
+    if owner is None or definition is None or definition.node is not owner:
+        return False
+    known: dict[str, bool] = context.inference.__dict__.setdefault("_registries", {})
+    if definition.path not in known:
+        bases = context.inference.ancestors(definition.path)[1:]
+        known[definition.path] = any(base in _DICTIONARIES for base in bases) and any(
+            isinstance(value, Reference) and takes_rngs(context, value)
+            for value in _given_values(definition.path, context)
+        )
+    return known[definition.path]
+
+
+def _given_values(path: str, context: FileContext) -> Iterator[Type]:
+    """The types of what stands in the dictionaries that the class at `path` is called with."""
+    inference = context.inference
+    for file, found in inference.files.items():
+        for call in inference.nodes(file).of(cst.Call):
+            if found.types.get(call.func) != Reference(path):
+                continue
+            for argument in call.args:
+                value: cst.CSTNode = argument.value
+                if isinstance(value, cst.Name) and value.value in inference.repository.scopes[file].definitions:
+                    value = inference.repository.scopes[file].definitions[value.value].node
+                yield from (found.types.get(node, UNKNOWN) for node in walk(value))
 
 
 def write(construct: OpenConstruction, node: cst.Call, context: FileContext) -> cst.Call:
