@@ -10,15 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import stat
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple
 from pathlib import Path
+from typing import TypeVar
 
 from .report import OWN_FAILURE, FileRecord, Report, Site, TreeResult
+
+Made = TypeVar("Made")
 
 # The oldest entries go when all of them together need more.
 LIMIT_BYTES = 256_000_000
@@ -58,6 +62,18 @@ def read_entry(name: str) -> bytes | None:
     except OSError:
         return None
     return content if digest == _checksum(content) else None
+
+
+def remembered(kind: str, parts: Iterable[bytes], make: Callable[[], Made]) -> Made:
+    """What `make` gives, from the cache where it was made of the same parts, by the same Python, before."""
+    name = f"{kind}-{digest_of([repr(sys.version_info[:2]).encode(), *parts])}"
+    known = read_entry(name)
+    if known is not None:
+        found: Made = pickle.loads(known)  # of this user's own, and whole: `read_entry` has looked
+        return found
+    made = make()
+    write_entry(name, pickle.dumps(made))
+    return made
 
 
 def write_entry(name: str, content: bytes) -> None:

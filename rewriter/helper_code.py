@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import functools
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .cache import remembered
 from .free_names import free_names
 from .imports import ImportTable
 from .names import HELPER_MODULE as MODULE
@@ -39,10 +40,19 @@ class HelperDefinition:
 
 @functools.cache
 def helper_definitions(framework: str, root: Path = API_MAPS) -> dict[str, HelperDefinition]:
-    """All helpers of a framework by name; tests keep the names unique."""
+    """All helpers of a framework by name, from the user's cache folder when no file has changed."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted((root / framework / "helpers").glob("*.py"))}
+    own = (Path(__file__), Path(__file__).with_name("free_names.py"))
+    parts = [path.read_bytes() for path in own]
+    for name, text in texts.items():
+        parts += [name.encode(), text.encode()]
+    return remembered("helpers", parts, lambda: _definitions(texts))
+
+
+def _definitions(texts: Mapping[str, str]) -> dict[str, HelperDefinition]:
+    """The definitions of helper files; tests keep the names unique."""
     found: dict[str, HelperDefinition] = {}
-    for path in sorted((root / framework / "helpers").glob("*.py")):
-        text = path.read_text(encoding="utf-8")
+    for file, text in texts.items():
         lines = text.splitlines(keepends=True)
         tree = ast.parse(text)
         imports = _imported(tree)
@@ -57,7 +67,7 @@ def helper_definitions(framework: str, root: Path = API_MAPS) -> dict[str, Helpe
                 found[name] = HelperDefinition(
                     name, source, frozenset(used), frozenset(_needed_at_once(node) - {name}),
                     frozenset(imports[n] for n in used if n in imports),
-                    (path.name, node.lineno))  # fmt: skip
+                    (file, node.lineno))  # fmt: skip
     return found
 
 

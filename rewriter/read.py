@@ -309,6 +309,8 @@ def _same(first: Any, second: Any) -> bool:
 
 def literal(node: cst.BaseExpression) -> Any:
     """The value of a literal expression, or MISSING. Never executes code."""
+    if type(node) in (cst.Attribute, cst.Subscript, cst.BinaryOperation):
+        return MISSING
     match node:
         case cst.Name(value="None"):
             return None

@@ -155,8 +155,8 @@ class Rewriter:
     def children(self, node: cst.CSTNode) -> Any:
         """The node with rewritten children; itself when none changed."""
         changes: dict[str, Any] = {}
-        if isinstance(node, _WITH_TARGETS):
-            self._targets.update(_targets(node.target))
+        if type(node) in _WITH_TARGETS:
+            self._targets.update(_targets(node.target))  # type: ignore[attr-defined]
         for name in _visited_fields(type(node)):
             value = getattr(node, name)
             if is_node(value):
@@ -194,21 +194,21 @@ class Rewriter:
             return self._write_op(node, bound)
         if isinstance(bound, Refusal):
             return self._refuse(bound, node, "tables")
-        if isinstance(node, cst.Call):
+        if type(node) is cst.Call:
             return self._unread_call(node)
-        if isinstance(node, cst.Attribute) and isinstance(self.context.type_of(node.value), Array):
+        if type(node) is cst.Attribute and isinstance(self.context.type_of(node.value), Array):
             name = f"{self.context.source.array_class}.{node.attr.value}"
             reason = family_reason(self.context, name)
             if reason:
                 return self._refuse(Refusal(reason, node, name), node, "tables")
-        if isinstance(node, cst.Attribute) and self._is_target(node):
+        if type(node) is cst.Attribute and self._is_target(node):
             value = self.visit(node.value)
             return node if value is node.value else node.with_changes(value=value)
         path = self.context.direct_path(node)
         if path is not None and path.partition(".")[0] in self._roots:
             written = self._reference(node, path)
             return self.children(node) if written is None else written
-        return self.children(node) if isinstance(node, cst.Attribute) else node
+        return self.children(node) if type(node) is cst.Attribute else node
 
     def _is_target(self, node: cst.Attribute) -> bool:
         parent = self.context.stack[-2] if len(self.context.stack) > 1 else None

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-import pickle
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .cache import digest_of, read_entry, write_entry
+from .cache import remembered
 from .signature import MISSING, Parameter, Passing, SignatureError, parse_signature
 from .tables import (
     CONTEXT,
@@ -47,17 +45,10 @@ def load_tables(root: Path = API_MAPS) -> Tables:
     """All tables below `root`, from the user's cache folder when no file has changed."""
     contents = {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.glob("*/*.yaml"))}
     own = (Path(__file__), Path(__file__).with_name("tables.py"), Path(__file__).with_name("signature.py"))
-    parts = [repr(sys.version_info[:2]).encode(), *(path.read_bytes() for path in own)]
+    parts = [path.read_bytes() for path in own]
     for path, content in contents.items():
         parts += [path.encode(), content]
-    name = f"tables-{digest_of(parts)}"
-    cached = read_entry(name)
-    if cached is not None:
-        found: Tables = pickle.loads(cached)  # of this user's own, and whole: `read_entry` has looked
-        return found
-    tables = parse_tables(contents)
-    write_entry(name, pickle.dumps(tables))
-    return tables
+    return remembered("tables", parts, lambda: parse_tables(contents))
 
 
 def parse_tables(files: Mapping[str, bytes]) -> Tables:

@@ -127,7 +127,7 @@ class Framework:
         """A nested fact, or `default`."""
         value: Any = self.facts
         for key in keys:
-            if not isinstance(value, Mapping) or key not in value:
+            if not isinstance(value, dict) or key not in value:
                 return default
             value = value[key]
         return value
