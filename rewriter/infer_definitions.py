@@ -137,6 +137,7 @@ class DefinitionTypes(ParameterTypes):
         self._done.add(node)
         scope = self.repository.scopes[definition.file]
         walker = self.walker(scope, {})
+        walker.function = node
         for base in (*node.bases, *node.keywords):
             walker.evaluate(base.value)
         for decorator in node.decorators:

@@ -58,8 +58,8 @@ class StatementWalker(ExpressionEvaluator):
         super().__init__(*arguments, **keywords)  # type: ignore[arg-type]
         self.returns: list[Type] = []
         self.reachable = True
-        #: The function whose statements these are; none for those of the file itself.
-        self.function: cst.FunctionDef | None = None
+        #: The function or class whose statements these are; none for those of the file itself.
+        self.function: cst.FunctionDef | cst.ClassDef | None = None
         self.observer: StatementSummaries = self.summaries  # type: ignore[assignment]
         #: What the function's body says of its names.
         self.evident: Callable[[], dict[str, bool]] = dict

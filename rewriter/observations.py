@@ -101,9 +101,9 @@ class ObservedTypes:
         """What a function returned."""
         return self._seen(file, function, "return")
 
-    def local(self, file: str, function: Function | cst.Module, name: str) -> Type:
-        """What a function, or the file itself, holds under a name that it binds once."""
-        if self.observations is None:
+    def local(self, file: str, function: Function | cst.ClassDef | cst.Module, name: str) -> Type:
+        """What a function, or the file itself, holds under a name that it binds once; classes were not looked at."""
+        if self.observations is None or isinstance(function, cst.ClassDef):
             return UNKNOWN
         if function not in self._bound_once:
             self._bound_once[function] = bound_once(function)
@@ -219,7 +219,9 @@ def bound_once(function: Function | cst.Module) -> frozenset[str]:
                     counts.update(target_names(target.target))
             case cst.AnnAssign(target=target) | cst.For(target=target) | cst.NamedExpr(target=target):
                 counts.update(target_names(target))
-            case cst.AsName(name=name):
+            case cst.CompFor(target=target):  # names of their own, though spelled alike
+                counts.update([*target_names(target)] * 2)
+            case cst.AsName(name=name) | cst.MatchAs(name=cst.Name() as name) | cst.MatchStar(name=cst.Name() as name):
                 counts.update(target_names(name))
             case cst.AugAssign(target=target) | cst.Del(target=target):
                 counts.update([*target_names(target)] * 2)

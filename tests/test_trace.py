@@ -350,6 +350,30 @@ def f(a, n):
     assert bound_once(function) == {"a", "c", "g", "i"}
 
 
+def test_names_of_other_scopes_are_not_taken_for_those_seen() -> None:
+    code = """\
+import torch
+part = make()
+
+class Holder:
+    part = choose()
+
+def f(parts):
+    one = [part for part in parts]
+    return one
+"""
+    module = cst.parse_module(code)
+    modules = {"a.py": module}
+    repository = Repository(modules, modules, frozenset({"torch"}))
+    records = [["local", "/a.py", 1, "<module>", "part", ARRAY], ["local", "/a.py", 7, "f", "part", ARRAY]]
+    inference = Inference(repository, modules, load_tables(), "torch", Observations(records, {"/a.py": "a.py"}))
+    inference.run()
+    types = inference.files["a.py"].types
+    assert [types[name] for name in inference.nodes("a.py").of(cst.Name) if name.value == "part" and name in types] == [
+        Array("float", 2), UNKNOWN, UNKNOWN, UNKNOWN,
+    ]  # fmt: skip
+
+
 def test_every_report_says_what_rests_on_a_run() -> None:
     site = Site("a.py", 3, 4, 3, 9, "torch.Tensor.std", "std", "tables", "converted", "rests on --trace: x was an array")
     report = Report.of("torch", "jax", (), [site, Site("a.py", 1, 0, 1, 5)])
