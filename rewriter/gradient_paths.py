@@ -30,10 +30,11 @@ _MOST_STEPS = 6
 
 
 def may_pass(op: BoundOp, context: FileContext) -> bool:
-    """Whether a gradient may pass through an operation. Changes in place are always taken to let it pass."""
+    """Whether a gradient may pass through an operation. Changes in place are taken to let it pass, but of integers."""
     function = op.node.func if isinstance(op.node, cst.Call) else None
     if isinstance(function, cst.Attribute) and function.attr.value.endswith("_"):
-        return True
+        changed = context.type_of(function.value)
+        return not (isinstance(changed, Array) and changed.dtype in _EXACT)
     if _is_in_free_region(context):
         return False
     if _arguments_are_constant(op, context, _MOST_STEPS):

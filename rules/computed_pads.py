@@ -9,9 +9,9 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import as_tuple, literal_node
 from ..rewriter.lattice import Array, Scalar
+from ..rewriter.lifting import named_value
 from ..rewriter.read import Argument, BoundOp, Constant, Given, literal
 from ..rewriter.rule import Rule
-from ..rewriter.write import is_cheap
 from .literal_pads import MODES
 from .sizes import is_size
 
@@ -31,13 +31,13 @@ class ComputedPad:
 
 
 def read_call(node: cst.Call, context: FileContext) -> ComputedPad | None:
-    """The array can be named several times, and nothing is cropped in a mode that only adds."""
+    """The amounts are written out, and nothing is cropped in a mode that only adds."""
     bound = context.bound(node)
     if not isinstance(bound, BoundOp) or bound.op.name != "pad" or bound.starred:
         return None
     array, amounts, mode = bound.given("x"), bound.given("pad"), _mode(bound.arguments.get("mode"))
     type_ = context.type_of(array) if array is not None else None
-    if array is None or not is_cheap(array) or not isinstance(type_, Array) or type_.storage or mode not in MODES:
+    if array is None or not isinstance(type_, Array) or type_.storage or mode not in MODES:
         return None
     if not isinstance(amounts, (cst.Tuple, cst.List)) or not amounts.elements or len(amounts.elements) % 2:
         return None
@@ -58,8 +58,11 @@ def _mode(argument: Argument | None) -> str:
     return found if isinstance(found, str) else ""
 
 
-def write_call(construct: ComputedPad, node: cst.Call, context: FileContext) -> cst.BaseExpression:
+def write_call(construct: ComputedPad, node: cst.Call, context: FileContext) -> cst.BaseExpression | None:
     """`jax.lax.pad`, which crops too, and `jnp.pad` in the other modes."""
+    array = named_value(construct.array, node, "inner", context)
+    if array is None:
+        return None
     context.converted(node, op="pad", api=construct.api, rule="computed_pads")
     crops = construct.mode == "constant"
     pairs = [
@@ -67,7 +70,7 @@ def write_call(construct: ComputedPad, node: cst.Call, context: FileContext) -> 
         for before, after in construct.pairs
     ]
     nodes = {
-        "array": context.rewrite(construct.array),
+        "array": array,
         "pairs": cst.List([cst.Element(pair) for pair in pairs]),
         "last": literal_node(len(pairs)),
         "none": literal_node([(0, 0, 0) if crops else (0, 0)]),

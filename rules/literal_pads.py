@@ -9,10 +9,10 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import literal_node
 from ..rewriter.lattice import Array
+from ..rewriter.lifting import named_value
 from ..rewriter.read import Argument, BoundOp, Constant, Given, literal
 from ..rewriter.rule import Rule
 from ..rewriter.signature import MISSING
-from ..rewriter.write import is_cheap
 
 #: The hub's modes in NumPy's words.
 MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -34,7 +34,7 @@ class LiteralPad:
 
 
 def read_call(node: cst.Call, context: FileContext) -> LiteralPad | None:
-    """No amount takes entries away, and the array can be asked for its rank."""
+    """No amount takes entries away."""
     bound = context.bound(node)
     if not isinstance(bound, BoundOp) or bound.op.name != "pad" or bound.starred:
         return None
@@ -45,9 +45,9 @@ def read_call(node: cst.Call, context: FileContext) -> LiteralPad | None:
     if not all(isinstance(n, int) and n >= 0 for n in amounts):
         return None
     type_ = context.type_of(array)
-    rank = type_.rank if isinstance(type_, Array) else None
-    if rank is None and not is_cheap(array):
+    if not isinstance(type_, Array) or (type_.rank is None and type_.storage):
         return None
+    rank = type_.rank
     value = bound.arguments.get("value")
     filled = value.node if isinstance(value, Given) and literal(value.node) not in (None, 0) else None
     pairs = tuple(zip(amounts[::2], amounts[1::2], strict=True))[::-1]
@@ -63,10 +63,15 @@ def _value(argument: Argument | None) -> object:
     return literal(argument.node) if isinstance(argument, Given) else MISSING
 
 
-def write_call(construct: LiteralPad, node: cst.Call, context: FileContext) -> cst.BaseExpression:
+def write_call(construct: LiteralPad, node: cst.Call, context: FileContext) -> cst.BaseExpression | None:
     """`jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(1, 0)])`, all pairs written out where the rank is known."""
+    if construct.rank is not None:
+        array: cst.BaseExpression | None = context.rewrite(construct.array)
+    else:
+        array = named_value(construct.array, node, "inner", context)
+    if array is None:
+        return None
     context.converted(node, op="pad", api=construct.api, rule="literal_pads")
-    array = context.rewrite(construct.array)
     given = list(construct.pairs)
     nodes = {"array": array}
     if construct.rank is not None:

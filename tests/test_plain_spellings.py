@@ -93,6 +93,10 @@ CASES: dict[str, list[tuple[np.ndarray, ...]]] = {
     # Padding and cropping by amounts that are not numbers in the text.
     "def f(x: Tensor):\n    n, m = x.shape[0], x > 0\n    return F.pad(x, (n - 2, 2 - n)), F.pad(x, (1, n, 0, n), value=-0.5), F.pad(m, (n, -1), value=True)": [(x,) for x in ANY],
     "def f(x: Tensor):\n    n = len(x)\n    return F.pad(x, (n - n % 2, n % 2), value=float('-inf')), F.pad(x, (n // 2, n // 3), mode='replicate'), F.pad(x, (n // 2, 1), mode='reflect'), F.pad(x, (1, n), mode='circular')": [(floats(3, 4),)],
+    "def f(x: Tensor):\n    y = F.pad(x + 1, (1, 1), 'reflect')\n    return y, F.pad(x * 2, (1, 0, len(x) - 1, 0)), F.pad(x[:1], [0, 1])": [(floats(3, 4),), (floats(2, 3, 4),)],
+    # Convolutions of arrays with a batch axis.
+    "def f(x: Tensor, y: Tensor):\n    b, c, h, w = x.shape\n    return F.conv2d(x, y), F.conv2d(x, y, stride=(2, 1), padding=(h // 2, 1), dilation=2), F.conv2d(x.reshape(b * c, 1, h, w), y[:, :1], None, 2, padding=1)": [(floats(2, 3, 5, 6), floats(4, 3, 2, 2))],
+    "def f(x: Tensor, y: Tensor):\n    b, c, h, w = x.shape\n    return F.conv2d(x, y[:c, :1], padding=1, groups=c), F.conv1d(x[0], x[1][:, :, :2], padding=1), F.conv3d(x[:, None], y[:1, :1][None], padding=(0, 1, 0))": [(floats(2, 3, 5, 6), floats(3, 3, 2, 2))],
     # Stores under a mask that was computed from the whole array.
     "def f(x: Tensor):\n    y = x.clone()\n    y[y < 0] = -2\n    y[torch.isnan(y) | (y == 1)] = 0.5\n    return y": [(x,) for x in [*ANY, SCALAR]],
     # Distinct values.
