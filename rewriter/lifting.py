@@ -18,8 +18,8 @@ from .expressions import is_atom
 from .lattice import Array, Scalar, Shape
 from .local_values import parents_in
 from .nodes import children, walk
-from .read import BoundOp
-from .write import is_cheap
+from .read import BoundOp, literal
+from .signature import MISSING
 
 _STATEMENTS = (cst.Assign, cst.AnnAssign, cst.AugAssign, cst.Return, cst.Expr)
 #: Python's own functions of numbers and shapes.
@@ -53,6 +53,13 @@ def named_value(
     line = cst.SimpleStatementLine([cst.Assign([cst.AssignTarget(cst.Name(name))], written.with_changes(lpar=[], rpar=[]))])
     context.lifted.append(Lifted(name, line))
     return cst.Name(name)
+
+
+def is_cheap(node: cst.BaseExpression) -> bool:
+    """Whether evaluating an expression twice costs and changes nothing: names, attributes, literals."""
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    return isinstance(node, cst.Name) or literal(node) is not MISSING
 
 
 def can_be_named(value: cst.BaseExpression, context: FileContext) -> bool:

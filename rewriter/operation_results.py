@@ -47,7 +47,16 @@ def result_type(op: BoundOp, evaluator: ExpressionEvaluator) -> Type:
             array = op.given(op.op.parameters[0].name)
             type_ = evaluator.type_of(array) if array is not None else UNKNOWN
             return Shape(type_.rank) if isinstance(type_, Array) else found
+    if op.op.name == "tolist":
+        return _listed(evaluator.type_of(op.given(op.op.parameters[0].name) or op.node))
     return found
+
+
+def _listed(array: Type) -> Type:
+    """The numbers of an array with one axis as a list."""
+    if isinstance(array, Array) and array.rank == 1 and array.dtype is not None:
+        return Sequence(Scalar(array.dtype))
+    return UNKNOWN
 
 
 def _result_type(op: BoundOp, evaluator: ExpressionEvaluator) -> Type:

@@ -12,9 +12,9 @@ from .expansion import Expansion, parse, replace_word
 from .expressions import call, parenthesized
 from .gradient_paths import may_pass
 from .lattice import Array, DType, Scalar
+from .lifting import is_cheap, named_value
 from .ranks import argument_ranks
-from .read import Argument, BoundOp, Constant, Given, Refusal, literal
-from .signature import MISSING
+from .read import Argument, BoundOp, Constant, Given, Refusal
 from .tables import CONTEXT, DROP, REFUSE, Spelling, operator_operands
 from .write_arguments import ArgumentWriter, CannotWrite, same_value
 
@@ -186,13 +186,17 @@ class OpWriter(ArgumentWriter):
             if isinstance(part, ast.Name):
                 uses[part.id] = uses.get(part.id, 0) + 1
         for name, argument in op.arguments.items():
-            if uses.get(name, 0) > 1 and isinstance(argument, Given) and not is_cheap(argument.node):
-                raise CannotWrite(f"the argument {name} would be evaluated more than once; give it a name first")
             hub = op.op.parameter(name)
             if name in uses or name in settled or (hub is not None and hub.kind == "device"):
                 continue  # Where an array lives changes no number.
             if hub is None or not same_value(self._value(argument), hub.default):
                 raise CannotWrite(f"{op.op.name} cannot express the argument {name} here")
+        for name, argument in op.arguments.items():
+            if uses.get(name, 0) > 1 and isinstance(argument, Given) and not is_cheap(argument.node):
+                named = named_value(argument.node, op.node, "value", self.context)
+                if named is None:
+                    raise CannotWrite(f"the argument {name} would be evaluated more than once; give it a name first")
+                op = replace(op, arguments={**op.arguments, name: Given(named)})
         return Expansion(self, op).build(tree)
 
     def _is_idle(self, argument: Argument | None) -> bool:
@@ -223,10 +227,3 @@ def hands_on(op: BoundOp, row: Spelling) -> bool:
         if not same or row.values.get(parameter.hub) != op.spelling.values.get(parameter.hub):
             return False
     return True
-
-
-def is_cheap(node: cst.BaseExpression) -> bool:
-    """Whether evaluating an expression twice costs and changes nothing: names, attributes, literals."""
-    while isinstance(node, cst.Attribute):
-        node = node.value
-    return isinstance(node, cst.Name) or literal(node) is not MISSING

@@ -9,10 +9,9 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.expressions import as_tuple, literal_node
 from ..rewriter.lattice import Array, NoneType
-from ..rewriter.lifting import named_value
+from ..rewriter.lifting import is_cheap, named_value
 from ..rewriter.read import Argument, BoundOp, Collected, Given, literal
 from ..rewriter.rule import Rule
-from ..rewriter.write import is_cheap
 from .sizes import is_shape, is_size
 
 

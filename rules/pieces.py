@@ -12,6 +12,7 @@ from ..rewriter.lifting import is_pure_number, named_value
 from ..rewriter.local_values import parents_in
 from ..rewriter.read import BoundOp, literal
 from ..rewriter.rule import Rule
+from .sizes import holds_sizes
 
 #: Python's functions for which a list is as good as a tuple.
 _TAKING_APART = frozenset("zip enumerate map list tuple len iter reversed".split())
@@ -21,12 +22,14 @@ _TAKING_APART = frozenset("zip enumerate map list tuple len iter reversed".split
 class Pieces:
     """An array cut along an axis.
 
-    size: that of every piece but the last; None where there are `sizes`, one for each piece, of which none is starred.
+    size: that of every piece but the last; None where there are `sizes`, one for each piece, of which none is starred,
+    or `listed`, a list of them that has a name.
     """
 
     array: cst.BaseExpression
     size: cst.BaseExpression | None
     sizes: tuple[cst.BaseExpression, ...]
+    listed: cst.BaseExpression | None
     axis: cst.BaseExpression | None
     api: str
 
@@ -43,13 +46,15 @@ def read_call(node: cst.Call, context: FileContext) -> Pieces | None:
     if axis is not None and not isinstance(literal(axis), int):
         return None
     if context.type_of(sizes) == INT:
-        return Pieces(array, sizes, (), axis, bound.api) if is_pure_number(sizes, context) else None
+        return Pieces(array, sizes, (), None, axis, bound.api) if is_pure_number(sizes, context) else None
+    if holds_sizes(context.type_of(sizes)) and not isinstance(sizes, (cst.Tuple, cst.List)):
+        return Pieces(array, None, (), sizes, axis, bound.api)
     if not isinstance(sizes, (cst.Tuple, cst.List)) or not sizes.elements:
         return None
     each = tuple(element.value for element in sizes.elements)
     plain = all(isinstance(element, cst.Element) and is_pure_number(element.value, context) for element in sizes.elements)
     known = all(context.type_of(size) == INT for size in each)
-    return Pieces(array, None, each, axis, bound.api) if plain and known else None
+    return Pieces(array, None, each, None, axis, bound.api) if plain and known else None
 
 
 def _is_taken_apart(node: cst.Call, context: FileContext) -> bool:
@@ -78,6 +83,9 @@ def write_call(construct: Pieces, node: cst.Call, context: FileContext) -> cst.B
         parts |= {"array": array, "size": context.rewrite(construct.size)}
         parts["axis"] = context.rewrite(construct.axis) if construct.axis is not None else cst.Integer("0")
         template = "jax.numpy.split({array}, list(range({size}, {array}.shape[{axis}], {size}))"
+    elif construct.listed is not None:
+        parts |= {"array": context.rewrite(construct.array), "sizes": context.rewrite(construct.listed)}
+        template = "jax.numpy.split({array}, numpy.cumsum({sizes})[:-1]"
     else:
         parts["array"] = context.rewrite(construct.array)
         template = "jax.numpy.split({array}, " + _ends(construct.sizes, parts, context)

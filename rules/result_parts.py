@@ -9,12 +9,11 @@ import libcst as cst
 from ..rewriter.context import FileContext
 from ..rewriter.gradient_paths import may_pass
 from ..rewriter.lattice import Array
-from ..rewriter.lifting import named_value
+from ..rewriter.lifting import is_cheap, named_value
 from ..rewriter.local_values import parents_in
 from ..rewriter.nodes import walk
 from ..rewriter.read import Argument, BoundOp, Constant, Given, Refusal, literal
 from ..rewriter.rule import Rule
-from ..rewriter.write import is_cheap
 
 #: Hub operations with the operation that gives each of their parts alone.
 PARTS = {

@@ -9,10 +9,10 @@ import libcst as cst
 
 from ..rewriter.context import FileContext
 from ..rewriter.lattice import Reference
+from ..rewriter.lifting import is_cheap
 from ..rewriter.nodes import walk
 from ..rewriter.read import BoundOp
 from ..rewriter.rule import Rule
-from ..rewriter.write import is_cheap
 from .distribution_draws import is_distribution_draw
 from .evident_modules import is_evident_construction
 from .process_draws import calls_process_draws

@@ -89,12 +89,12 @@ def is_shape(node: cst.BaseExpression, context: FileContext, steps: int = _MOST_
             found = bindings(name, context)
             if isinstance(found, cst.Param):
                 # What a function takes one by one it may hand on as it is, -1 included.
-                return found.default is None and not found.star and _holds_sizes(context.type_of(found))
+                return found.default is None and not found.star and holds_sizes(context.type_of(found))
             return isinstance(found, tuple) and all(
                 one.value is not None and one.part is None and is_shape(one.value, context, steps - 1) for one in found
             )
         case cst.Attribute():
-            return _holds_sizes(context.type_of(node))
+            return holds_sizes(context.type_of(node))
         case cst.Subscript(value=inner, slice=[cst.SubscriptElement(slice=cst.Slice())]):
             return is_shape(inner, context, steps)
         case cst.Tuple(elements=elements) | cst.List(elements=elements):
@@ -113,7 +113,7 @@ def is_shape(node: cst.BaseExpression, context: FileContext, steps: int = _MOST_
     return False
 
 
-def _holds_sizes(type_: Type) -> bool:
+def holds_sizes(type_: Type) -> bool:
     """Whether a value is a sequence of integers."""
     if isinstance(type_, Tuple):
         return bool(type_.items) and all(item == INT for item in type_.items)

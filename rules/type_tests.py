@@ -8,9 +8,9 @@ from typing import Any
 import libcst as cst
 
 from ..rewriter.context import FileContext
+from ..rewriter.lifting import is_cheap
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
-from ..rewriter.write import is_cheap
 
 _ALL = {"jax": "jax.Array", "numpy": "numpy.ndarray", "tensorflow": "tensorflow.Tensor"}
 

@@ -80,12 +80,14 @@ CASES: dict[str, list[tuple[np.ndarray, ...]]] = {
     "def f(x: Tensor):\n    return x.max(1)[0], (x * 2).min(-1, keepdim=True).values, x * (x.abs().max(0).values > 0)": [(TIES,), (ODD,), (integers(3, 4),)],
     "def f(x: Tensor):\n    x, _ = x.max(-1)\n    return x * 2": [(TIES,), (floats(2, 3, 4),)],
     "def f(x: Tensor):\n    v, i = x.sort()\n    w, j = torch.sort(x + 1, dim=0, descending=True)\n    return v, i, w, j, torch.sort(x, descending=True)[0]": [(floats(3, 4),), (TIES,), (ODD,), (integers(3, 4),), (EMPTY,)],
+    "def f(x: Tensor, y: Tensor):\n    z = (x * 2).masked_fill(y > 0, 1)\n    return z, x.masked_fill(x > 0, 1)": [(TIES, TIES), (integers(3, 4), TIES), (ODD, ODD)],
     # Rows by number, and numbers as rows.
     "def f(x: Tensor):\n    b, n = x.shape\n    i = (x[0] > 0).long() * 0\n    k = x[0].long()[0] * 0\n    return x.index_select(0, i), x.index_select(-1, k), F.one_hot(i, n)": [(TIES,), (integers(3, 4),)],
     "def f(x: Tensor, y: Tensor):\n    b, n = x.shape\n    y = y.view(b, n)\n    mask = x.sum(1) > 0\n    v = x[:, 0] * 2\n    w = y[:, 0] + 0\n    v[mask] = w[mask]\n    w[mask] = -1\n    return v, w": [(floats(3, 4), floats(3, 4)), (TIES, TIES)],
     # Axes that may have length 1, and pieces.
     "def f(x: Tensor):\n    return x.squeeze(0), x.squeeze(-1) * 2, torch.squeeze(x.sum(1), dim=0), x.unsqueeze(0).squeeze(1), x.sum().squeeze(0)": [(floats(3, 4),), (floats(1, 4),), (floats(3, 1),), (EMPTY,)],
     "def f(x: Tensor):\n    n = len(x) + 1\n    a, *b = x.split(n - 2, dim=1)\n    c, d = (x * 2).split([1, n - 1], -1)\n    e = x.split((1, 2, 1), 1)[1]\n    return a, b, c, d, e, [part.sum() for part in x.split(2)]": [(floats(3, 4),)],
+    "def f(x: Tensor, sizes: list[int] = [2, 1]):\n    return x.split(sizes)[1], list((x + 1).split([len(sizes), 1], 0)), [part.sum() for part in x.split(sizes)]": [(floats(3, 4),), (TIES,)],
     "def f(x: Tensor):\n    return list(x.split(3))": [(floats(3, 4),), (EMPTY,), (floats(7, 2),), (floats(2, 3),)],
     # An index that is shorter than the array.
     "def f(x: Tensor):\n    b, n = x.shape\n    i = torch.arange(b)[:, None] % n\n    return x.gather(1, i), x.gather(-1, (i[:2] + 1) % n), x.gather(0, i[:1] % b), x[0].gather(0, i[:, 0] % n), x[:, None].gather(-1, i[:, None] % n)": [(floats(3, 4),), (steps(2, 5),), (integers(3, 4),)],
