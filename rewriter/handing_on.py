@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import libcst as cst
 
-from .lattice import NONE, UNKNOWN, Array, Callback, DType, NoneType, Scalar, Shape, Tuple, Type, join_all
+from .lattice import (
+    NONE,
+    UNKNOWN,
+    Array,
+    Callback,
+    DType,
+    Either,
+    Instance,
+    NoneType,
+    Scalar,
+    Shape,
+    Tuple,
+    Type,
+    join_all,
+)
 from .lattice import Mapping as MappingType
 from .lattice import Sequence as SequenceType
+from .liveness import target_names
+from .nodes import children
 
 _NOT_CALLABLE = (Array, Scalar, Shape, Tuple, SequenceType, MappingType, DType)
 
@@ -27,6 +43,32 @@ def handed_on(function: cst.FunctionDef, call: cst.Call, types: Mapping[cst.CSTN
             given[statement.target.value] = given.get(getattr(statement.iter, "value", ""), [UNKNOWN])
     options = [option for value in returned for option in _options(value, given)]
     return UNKNOWN if UNKNOWN in options else join_all(options)
+
+
+def passed_through(function: cst.FunctionDef, call: cst.Call, types: Mapping[cst.CSTNode, Type]) -> Type:
+    """The object that a call of such a function as `def initialized(model): fill(model); return model` gives back.
+
+    UNKNOWN for other functions, and for arrays, which may come back with another shape.
+    """
+    nodes = list(_own_nodes(function.body))
+    returned = [node.value for node in nodes if isinstance(node, cst.Return)]
+    names = {value.value for value in returned if isinstance(value, cst.Name)}
+    if len(names) != 1 or not all(isinstance(value, cst.Name) for value in returned):
+        return UNKNOWN
+    name = names.pop()
+    targets = (cst.AssignTarget, cst.AnnAssign, cst.AugAssign, cst.For, cst.CompFor, cst.NamedExpr)
+    bound = {part for node in nodes if isinstance(node, targets) for part in target_names(node.target)}
+    bound |= {part for node in nodes if isinstance(node, cst.AsName) for part in target_names(node.name)}
+    given = _given(function.params, call, types) if name not in bound else None
+    found = (given or {}).get(name, [UNKNOWN])[0]
+    return found if isinstance(found, (Instance, Either)) else UNKNOWN
+
+
+def _own_nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    for child in children(node):
+        if not isinstance(child, (cst.FunctionDef, cst.Lambda, cst.ClassDef)):
+            yield child
+            yield from _own_nodes(child)
 
 
 def _returned(body: cst.BaseSuite) -> list[cst.BaseExpression] | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import libcst as cst
 
 from .batches import batch_type, data_set_type
-from .handing_on import handed_on
+from .handing_on import handed_on, passed_through
 from .infer_definitions import DefinitionTypes
 from .infer_expressions import ExpressionEvaluator
 from .lattice import (
@@ -115,6 +115,9 @@ class CallTypes(DefinitionTypes):
         if isinstance(definition.node, cst.FunctionDef):
             self._note_call(definition, call, evaluator, skip_first=bool(definition.owner))
             result = self.function_result(definition)
+            if result in (UNKNOWN, Instance(self.framework.module_base)) or isinstance(result, Either):
+                passed = UNKNOWN if definition.owner else passed_through(definition.node, call, evaluator.types)
+                result = passed if passed != UNKNOWN else result
             if result == UNKNOWN:
                 return UNKNOWN if definition.owner else handed_on(definition.node, call, evaluator.types)
             return Instance(definition.owner) if definition.owner and result == Reference(definition.owner) else result
