@@ -20,10 +20,11 @@ from ..rewriter.read import literal
 from .input_gradient_lines import blocks, cleared, clears_module, is_mark, last_binding, parts, picks_one, text
 from .input_gradient_plans import Derivative, FunctionPlan, NoDerivative, Take
 from .name_flow import Fate, Place, all_params, effects, fate, needed_after, parameter_names
-from .optimizer_models import own_nodes
+from .optimizer_models import OptimizerModels, Scope, own_nodes
 from .places import surroundings
 from .rngs import rngs_source
 from .seeding import needs_randomness
+from .training_holders import Holders
 
 GRAD = "torch.autograd.grad"
 _OPTIONS = (
@@ -319,6 +320,12 @@ class _Planner:
                 raise NoDerivative("a statement that leaves the block stands between the input and the output")
             if any(isinstance(n, cst.Call) and self._draws(n) for n in (line, *own_nodes(line))):
                 raise NoDerivative("random numbers are drawn between the input and the output; draw them before")
+        if one.of_module:
+            scope = Scope(self.context.scope.file, self.function)
+            held = Holders(OptimizerModels.of(self.context.inference), scope, one.inputs)
+            way = held.in_the_way((*inside, one.value), lambda name: ())
+            if way is not None:
+                raise NoDerivative(f"{way} reaches {one.inputs[0]} by another way than its name; compute it from the module")
         bound = {name for line in inside for name in effects(line).binds}
         if bound & set(one.inputs):
             raise NoDerivative("an input is bound again before the output is computed")

@@ -106,7 +106,7 @@ class OptimizerModels:
             return
         inner = Scope(definition.file, definition.node)
         known = self.telling(inner, depth + 1)
-        for parameter, value in _arguments(inner, call).items():
+        for parameter, value in arguments_of(inner, call).items():
             if parameter in known and isinstance(value, cst.Name) and types.get(value, UNKNOWN) == UNKNOWN:
                 yield value.value
 
@@ -270,8 +270,8 @@ class OptimizerModels:
             for caller in scopes(file, module):
                 body = caller.function.body if caller.function is not None else module
                 for node in own_nodes(body):
-                    if isinstance(node, cst.Call) and self._calls(types.get(node.func), scope):
-                        given = _arguments(scope, node)
+                    if isinstance(node, cst.Call) and self.calls(types.get(node.func), scope):
+                        given = arguments_of(scope, node)
                         passed = given.get(optimizer)
                         name = dotted(passed) if passed is not None else None
                         units = self.units(caller, name, depth + 1) if name else None
@@ -282,7 +282,8 @@ class OptimizerModels:
         answers = {answer for answer in answers if all(answer)}
         return answers.pop() if len(answers) == 1 else None
 
-    def _calls(self, callee: Type | None, scope: Scope) -> bool:
+    def calls(self, callee: Type | None, scope: Scope) -> bool:
+        """Whether calling a value of this type runs the function of a scope."""
         function = scope.function
         if isinstance(callee, Reference):
             definition = self.inference.repository.resolve(callee.path)
@@ -308,7 +309,7 @@ def _is_parameter(function: cst.FunctionDef, name: str) -> bool:
     )
 
 
-def _arguments(scope: Scope, call: cst.Call) -> dict[str, cst.BaseExpression]:
+def arguments_of(scope: Scope, call: cst.Call) -> dict[str, cst.BaseExpression]:
     """The expressions that a call passes, by parameter name."""
     assert scope.function is not None
     names = [p.name.value for p in (*scope.function.params.posonly_params, *scope.function.params.params)]

@@ -18,6 +18,7 @@ from .mixed_precision import operand
 from .name_flow import all_params, effects_of
 from .optimizer_models import OptimizerModels, own_nodes
 from .training_events import EventReader, Found, placed_lines
+from .training_holders import Holders
 from .training_plan import EVENT_NAMES, Change, TrainingPlan, calls_inside_out, loss_of, statement_call, weight_of
 from .training_regions import Region, RegionProblem, backward_slice, carries_gradient, is_no_grad, tainted_names
 
@@ -255,6 +256,16 @@ class ModelUse:
                 self._refuse_stores(name)
                 through_self = True
         return through_self
+
+    def _check_holders(self, region: Region, loss: cst.BaseExpression, units: Sequence[str]) -> None:
+        """Raises RegionProblem where the loss reaches a model otherwise than by its name."""
+        holders = Holders(self.reader.models, self.scope, units)
+        found = holders.in_the_way((*region.statements, loss), self._functions)
+        if found is not None:
+            raise RegionProblem(
+                f"{found} reaches {' or '.join(units)} by another way than its name, so no gradient would flow through "
+                "it; compute the loss from the model itself"
+            )
 
     def _refuse_stores(self, name: str, seen: frozenset[str] = frozenset()) -> None:
         """A method that runs on a copy of its object must not assign attributes."""

@@ -110,6 +110,7 @@ class _Planner(GradientLoopPlanning):
                 f"the loss does not use {missing[0]}, which the optimizer steps; torch would leave it unchanged"
             )
         through_self = self._check_hidden_calls(region, loss, units)
+        self._check_holders(region, loss, units)
         made = self._assembled(found, region, loss, groups, live, places)
         self._add(replace(made, through_self=through_self))
 
@@ -176,6 +177,7 @@ class _Planner(GradientLoopPlanning):
             )
         if self._check_hidden_calls(first, cst.Name("None"), unit):
             raise RegionProblem(f"the forward pass of {unit[0]} inside a method; call the model here")
+        self._check_holders(first, loss, unit)
         pullback = free_name(f"{crossing[0]}_vjp", taken)
         self._take(first, places[-1].statements[first.inside[0]])
         self.plan.prefixes[places[-1].statements[first.inside[0]]] = Prefix(first, unit[0], tuple(crossing), pullback)
