@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import libcst as cst
@@ -11,7 +12,7 @@ from .helper_code import HelperLibrary
 from .imports import ImportTable
 from .lattice import UNKNOWN, Reference, Type
 from .names import HELPER_MODULE, FileScope
-from .nodes import is_of, walk
+from .nodes import Kind, is_of, walk
 from .read import BoundOp, Refusal
 from .report import Safety, Status
 from .tables import Framework, Tables
@@ -111,6 +112,10 @@ class FileContext:
         if known == "":
             known = self._direct_paths[node] = self.path(node) if self.inference.is_direct(self.scope, node) else None
         return known
+
+    def within(self, node: cst.CSTNode | None, *kinds: type[Kind]) -> Sequence[Kind]:
+        """The nodes of the original file at or below one, of exactly these classes, in source order; none below None."""
+        return self.inference.nodes(self.scope.file).within(node, *kinds) if node is not None else ()
 
     def enclosing(self, kind: type[Any] | tuple[type[Any], ...]) -> Any:
         """The innermost ancestor of a kind, or None."""

@@ -89,11 +89,8 @@ def _is_asked_for_gradients(name: str, context: FileContext) -> bool:
     requests = context.source.fact("gradient_requests", default=())
     function = context.enclosing(cst.FunctionDef)
     return any(
-        isinstance(node, cst.Attribute)
-        and node.attr.value in requests
-        and isinstance(node.value, cst.Name)
-        and node.value.value == name
-        for node in walk(function)
+        node.attr.value in requests and isinstance(node.value, cst.Name) and node.value.value == name
+        for node in context.within(function, cst.Attribute)
     )
 
 
@@ -114,7 +111,8 @@ def _changed_names(context: FileContext) -> frozenset[str]:
     function = context.enclosing(cst.FunctionDef)
     known: dict[cst.CSTNode, frozenset[str]] = context.state.setdefault("changed_names", {})
     if function not in known:
-        known[function] = frozenset(name for node in walk(function) for name in _changes(node))
+        nodes = context.within(function, cst.AssignTarget, cst.AugAssign, cst.Expr, cst.Call)
+        known[function] = frozenset(name for node in nodes for name in _changes(node))
     return known[function]
 
 
@@ -254,21 +252,19 @@ def _is_target_followed(
         if isinstance(function, (cst.ClassDef, cst.Lambda)):
             return True
         function = parents.get(function)
-    if function is None or _leaves_function(name, function):
+    if function is None or _leaves_function(name, function, context):
         return True
-    for use in walk(function.body):  # type: ignore[attr-defined]
-        if isinstance(use, cst.Name) and use.value == name and not _names_something_else(use, parents):
+    for use in context.within(function.body, cst.Name):
+        if use.value == name and not _names_something_else(use, parents):
             if _is_followed(use, context, seen | {name}):
                 return True
     return False
 
 
-def _leaves_function(name: str, function: cst.CSTNode) -> bool:
+def _leaves_function(name: str, function: cst.CSTNode, context: FileContext) -> bool:
     """Whether a name is declared to belong to another scope."""
-    return any(
-        isinstance(node, (cst.Global, cst.Nonlocal)) and any(item.name.value == name for item in node.names)
-        for node in walk(function)
-    )
+    declarations = context.within(function, cst.Global, cst.Nonlocal)
+    return any(item.name.value == name for node in declarations for item in node.names)  # type: ignore[attr-defined]
 
 
 def _names_something_else(use: cst.Name, parents: dict[cst.CSTNode, cst.CSTNode]) -> bool:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from .context import FileContext
 from .liveness import target_names
-from .nodes import children, walk
+from .nodes import children
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def _of_function(function: cst.FunctionDef, context: FileContext) -> dict[str, t
     known: dict[cst.CSTNode, dict[str, tuple[Binding, ...] | cst.Param]] = context.state.setdefault("local_values", {})
     if function not in known:
         found: dict[str, list[Binding]] = {}
-        for node in walk(function.body):
+        for node in context.within(function.body, *_BINDING):
             _note(node, found)
         parameters = function.params
         stars = (p for p in (parameters.star_arg, parameters.star_kwarg) if isinstance(p, cst.Param))
@@ -46,6 +46,13 @@ def _of_function(function: cst.FunctionDef, context: FileContext) -> dict[str, t
             result[name] = (*bound_before, *all_of_them)
         known[function] = result
     return known[function]
+
+
+#: The classes of nodes that `_note` knows.
+_BINDING = (
+    cst.Assign, cst.AnnAssign, cst.NamedExpr, cst.For, cst.CompFor, cst.AugAssign, cst.AsName, cst.Del, cst.FunctionDef,
+    cst.ClassDef, cst.ImportAlias, cst.MatchAs, cst.MatchStar, cst.Global, cst.Nonlocal, cst.Param,
+)  # fmt: skip
 
 
 def _note(node: cst.CSTNode, found: dict[str, list[Binding]]) -> None:

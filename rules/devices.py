@@ -197,7 +197,7 @@ def _self_assignment(node: cst.Assign, context: FileContext) -> DroppedStatement
     target = node.targets[0].target
     if not isinstance(target, (cst.Name, cst.Tuple, cst.Attribute)) or target.deep_equals(node.value):
         return None
-    if not context.inference.nodes(context.scope.file).within(node.value, cst.Call):
+    if not context.within(node.value, cst.Call):
         return None
     written = context.rewrite(node.value)
     return DroppedStatement("Tensor.to") if _same(target, written) else None

@@ -107,13 +107,15 @@ class _Scope:
     def _note_values(self, node: cst.CSTNode) -> None:
         """Remember what a name is bound to, and what is added to it."""
         match node:
+            case cst.Call(func=cst.Attribute(value=cst.Name(value=name), attr=cst.Name(value=method)), args=args):
+                if method in _ADDING and args:
+                    self.values.setdefault(name, []).append(args[-1].value)
+            case cst.Call():
+                pass
             case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))], value=value):
                 self.values.setdefault(name, []).append(value)
             case cst.AugAssign(target=cst.Name(value=name), operator=cst.AddAssign(), value=value):
                 self.values.setdefault(name, []).append(value)
-            case cst.Call(func=cst.Attribute(value=cst.Name(value=name), attr=cst.Name(value=method)), args=args):
-                if method in _ADDING and args:
-                    self.values.setdefault(name, []).append(args[-1].value)
             case cst.FunctionDef(name=cst.Name(value=name), body=body):
                 returned = [part.value for part in self.nodes.within(body, cst.Return) if part.value]
                 self.values.setdefault(f"{name}()", []).extend(returned)

@@ -22,6 +22,13 @@ from ..rewriter.storage import Storage, root_name
 _PLAIN_DECORATORS = frozenset(("staticmethod", "torch.no_grad", "torch.inference_mode"))
 
 
+_CHANGING = frozenset((cst.AugAssign, cst.AssignTarget, cst.Call))
+_BINDING = frozenset((
+    cst.AssignTarget, cst.AnnAssign, cst.For, cst.NamedExpr, cst.CompFor, cst.AsName, cst.Del, cst.MatchAs, cst.Global,
+    cst.Nonlocal,
+))  # fmt: skip
+
+
 @dataclass(frozen=True)
 class GivenBack:
     """The parameters whose new arrays a function's callers need.
@@ -98,7 +105,8 @@ class _Changes:
     def found(self) -> GivenBack | None:
         if not self.aliases.calls_of(self.function) or not self._is_plain():
             return None  # without a call in sight nobody would take the arrays
-        changed = {name for node in self.nodes for name in self._changed(node)} - self._rebound()
+        changes = [node for node in self.nodes if type(node) in _CHANGING]
+        changed = {name for node in changes for name in self._changed(node)} - self._rebound()
         names = tuple(name for name in self.aliases.passed_names(self.function) if name in changed and self._is_lost(name))
         if not names:
             return None
@@ -151,6 +159,8 @@ class _Changes:
         """The names that come to stand for another object."""
         found: set[str] = set()
         for node in self.nodes:
+            if type(node) not in _BINDING:
+                continue
             match node:
                 case cst.AssignTarget(target=target) | cst.AnnAssign(target=target) | cst.For(target=target):
                     found.update(target_names(target))

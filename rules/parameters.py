@@ -307,12 +307,11 @@ def _assigned_elsewhere(context: FileContext, node: cst.Assign, name: str) -> li
     if owner is None or function is None:
         return []
     nested = any(isinstance(part, (cst.If, cst.Else)) for part in context.stack[context.stack.index(function) :])
-    nodes = context.inference.nodes(context.scope.file)
     return [
         part.value
         for method in owner.body.body
         if isinstance(method, cst.FunctionDef) and not (method is function and nested)
-        for part in nodes.within(method.body, cst.Assign)
+        for part in context.within(method.body, cst.Assign)
         if part is not node and _assigns(part, name)
     ]
 
