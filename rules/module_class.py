@@ -82,6 +82,7 @@ def write_class(construct: ModuleClass, node: cst.ClassDef, context: FileContext
         return Refusal("a metaclass on a module class has no counterpart in Flax NNX; remove it", node)
     updated = context.rewrite_children(node)
     context.converted(node.name, op="module_class", rule="module_class")
+    _review_own_resets(node, context)
     prelude: list[cst.BaseStatement] = []
     if node in context.state.get("reads_mode", set()):
         prelude += context.statements(f"self.{_MODE} = False")
@@ -103,6 +104,20 @@ def write_class(construct: ModuleClass, node: cst.ClassDef, context: FileContext
         text = f"def __init__(self, *args, rngs: flax.nnx.Rngs, **kwargs):\n    super().__init__(*args, {passed}**kwargs)\n"
         return _add_constructor(context, updated, text, prelude)
     return updated
+
+
+def _review_own_resets(node: cst.ClassDef, context: FileContext) -> None:
+    """A layer's class that says how its weights are drawn: the source's layers ask it as they are made."""
+    definition = context.scope.definitions.get(node.name.value)
+    if definition is None or definition.node is not node:
+        return
+    plain = (*context.inference.framework.plain_module_bases, *WITHOUT_CONSTRUCTOR)
+    layers = [path for path in context.inference.ancestors(definition.path) if context.source.owns(path)]
+    for statement in node.body.body:
+        own = isinstance(statement, cst.FunctionDef) and statement.name.value == "reset_parameters"
+        if own and layers and layers[0] not in plain:
+            reason = f"{layers[0]} calls reset_parameters() as it is made, what it became does not; call it in __init__"
+            context.review(statement, reason, rule="module_class")
 
 
 def _takes_rngs_from_base(context: FileContext, node: cst.ClassDef) -> bool:

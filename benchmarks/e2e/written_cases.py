@@ -19,6 +19,7 @@ PROGRAMS = (
     written("averaged_weights", "training loop"),
     written("compared_parameters", "Python"),
     written("dqn", "reinforcement learning", {**ROWS, "n": floats(4, 6)}),
+    written("finetune", "training loop"),
     written("gan", "GAN", {**ROWS, "z": floats(4, 4)}),
     written("generators", "Python"),
     written("layers", "layers", {"x": floats(2, 4, 9, 8), "idx": integers(10, 2, 3)}),
