@@ -3,8 +3,9 @@
 from typing import Any
 
 import jax
+from flax import nnx
 
 
 def device_of(value: Any) -> Any:
-    """The device of an array, which a traced one does not know; of anything else what it says itself."""
-    return jax.devices()[0] if isinstance(value, jax.Array) else value.device
+    """The device of an array or variable, which a traced one does not know; of anything else what it says itself."""
+    return jax.devices()[0] if isinstance(value, (jax.Array, nnx.Variable)) else value.device
