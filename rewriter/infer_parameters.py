@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as AbstractMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
@@ -137,6 +137,8 @@ class ParameterTypes(RepositoryNames):
         if evident:
             return ARRAY
         seen = self._seen_argument(definition, parameter)
+        if isinstance(seen, Array) and definition.path and not _is_private(definition.path):
+            seen = replace(seen, rank=None)  # others may call it with another number of axes
         if seen == UNKNOWN and not definition.path:
             seen = self.local_parameter(node, name, definition.file)
         if seen != UNKNOWN and seen != NONE:
@@ -256,3 +258,8 @@ def decorator_name(decorator: cst.Decorator) -> str:
     if isinstance(node, cst.Name):
         parts.append(node.value)
     return ".".join(reversed(parts))
+
+
+def _is_private(path: str) -> bool:
+    """Whether a function is called from its own repository only."""
+    return path.rpartition(".")[2].startswith("_")

@@ -18,7 +18,7 @@ _LIKE_FIRST = frozenset(
     sinh cosh tanh asinh acosh atanh floor ceil trunc frac round erf erfc erfinv lgamma digamma sinc logit nan_to_num
     negative positive bitwise_invert logical_not isnan isinf isfinite deg2rad rad2deg relu relu6 sigmoid silu mish gelu
     elu selu celu leaky_relu softplus softsign softmax log_softmax softmin log_sigmoid hard_sigmoid hard_silu hard_tanh
-    zeros_like ones_like empty_like full_like astype to_device stop_gradient copy contiguous permute_dims swapaxes
+    zeros_like ones_like empty_like full_like astype to_device stop_gradient copy contiguous swapaxes
     moveaxis transpose matrix_transpose conjugate_transpose flip fliplr flipud roll rot90 cumulative_sum cumulative_prod
     logcumsumexp tril triu sort argsort sorted_values topk pad interpolate dropout normalize layer_norm group_norm
     index_select narrow slice scatter scatter_add index_add""".split()
@@ -44,6 +44,8 @@ def result_rank(op: BoundOp, type_of: TypeOf) -> int | None:
         return None
     name = op.op.name
     first = _rank(op.arguments.get(op.op.parameters[0].name), type_of)
+    if name == "permute_dims":
+        return _count(op.arguments.get("axes")) if first is None else first
     if name in _LIKE_FIRST:
         return first
     if name in _FIXED:

@@ -35,6 +35,8 @@ LINES = [
     "b, n = z.shape; r = torch.argwhere(z > 0)",
     "b, n = z.shape; r = z.log_softmax(-1) * torch.ones(3, 3, 3)",
     "b, n, d = x.shape; r = x.shape[0] * x[:, 0]",
+    "r = x.permute(2, 0, 1)",
+    "r = torch.permute(z, (1, 0)).abs()",
 ]
 
 
@@ -72,3 +74,10 @@ def test_rank(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
 )  # fmt: skip
 def test_open_rank(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert inferred(line, monkeypatch) is None
+
+
+@pytest.mark.parametrize(("name", "expected"), [("public", None), ("_private", 2)])
+def test_rank_of_calls(name: str, expected: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a repository passes to its own functions says nothing of what others pass."""
+    code = f"r = {name}(torch.ones(2, 3)) + 1\n    return r\n\n\ndef {name}(t):\n    t = t * 1\n    return t\n\n\ndef other():"
+    assert inferred(code, monkeypatch) == expected
