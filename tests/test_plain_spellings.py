@@ -99,6 +99,8 @@ CASES: dict[str, list[tuple[np.ndarray, ...]]] = {
     # Convolutions of arrays with a batch axis.
     "def f(x: Tensor, y: Tensor):\n    b, c, h, w = x.shape\n    return F.conv2d(x, y), F.conv2d(x, y, stride=(2, 1), padding=(h // 2, 1), dilation=2), F.conv2d(x.reshape(b * c, 1, h, w), y[:, :1], None, 2, padding=1)": [(floats(2, 3, 5, 6), floats(4, 3, 2, 2))],
     "def f(x: Tensor, y: Tensor):\n    b, c, h, w = x.shape\n    return F.conv2d(x, y[:c, :1], padding=1, groups=c), F.conv1d(x[0], x[1][:, :, :2], padding=1), F.conv3d(x[:, None], y[:1, :1][None], padding=(0, 1, 0))": [(floats(2, 3, 5, 6), floats(3, 3, 2, 2))],
+    # Windows along an axis.
+    "def f(x: Tensor):\n    n = len(x)\n    return x.unfold(0, 2, 1), x.unfold(-1, n, 2), (x * 2).unfold(1, n - 1, n), x[None].unfold(-2, 3, 1), x.unfold(0, 2, 1).unfold(1, 2, 2)": [(x,) for x in (floats(3, 4), ODD[:, None].repeat(2, 1).reshape(4, 4), integers(3, 4), floats(5, 6))],
     # Stores under a mask that was computed from the whole array.
     "def f(x: Tensor):\n    y = x.clone()\n    y[y < 0] = -2\n    y[torch.isnan(y) | (y == 1)] = 0.5\n    return y": [(x,) for x in [*ANY, SCALAR]],
     # Distinct values.
