@@ -38,3 +38,16 @@ def test_constructor_that_chooses_the_class() -> None:
     result = ivy_convert.convert_source(code, "torch", "jax")
     assert "write a function that chooses and calls it" in result.report.unsupported[0].reason
     assert "return nn.Linear(2, 9) if wide" in result.code
+
+
+def test_imports_that_a_conversion_makes_superfluous() -> None:
+    code = (
+        "import torch\nfrom torchvision import datasets, transforms\nfrom torchvision.transforms import Compose\n"
+        "import torchvision.transforms.functional as TF\nimport torchvision.transforms as T\n\n"
+        "f = Compose([transforms.ToTensor(), TF.hflip])\ng = T.ColorJitter(0.1)\n"
+    )
+    result = ivy_convert.convert_source(code, "torch", "jax")
+    sites = [site.line for site in result.report.review if site.rule == "dependent_packages"]
+    assert sites == [2, 5] and "from torchvision import datasets\n" in result.code
+    assert [site.line for site in result.report.unsupported] == [8]
+    assert "TF" not in result.code and "import torchvision.transforms as T\n" in result.code
