@@ -11,6 +11,7 @@ import libcst as cst
 from .expressions import dotted_name
 from .names import HELPER_MODULE, FileScope, dotted
 from .nodes import children
+from .source import SKIP
 
 
 class ImportTable:
@@ -177,6 +178,10 @@ class _Remover(cst.CSTTransformer):
 
     def visit_Call(self, node: cst.Call) -> bool:
         return False
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
+        comment = node.trailing_whitespace.comment
+        return comment is None or not comment.value.startswith(SKIP)
 
     def _keep(self, alias: cst.ImportAlias, module: str) -> bool:
         name = dotted(alias.name) or ""
