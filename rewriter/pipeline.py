@@ -15,6 +15,7 @@ from .generate import code_of
 from .helper_code import HelperLibrary, closure, helper_body, helper_imports
 from .imports import merged, update_imports, used_names
 from .infer import Inference
+from .infer_parameters import FileTypes
 from .nodes import walk
 from .positions import find_spans
 from .report import OWN_FAILURE, FileRecord, Site
@@ -22,7 +23,7 @@ from .rewrite import Rewriter
 from .rule import Rule, discover, rules_for
 from .source import MARK, SKIP, SKIP_FILE, Source, imported_modules, render
 from .tables import Framework
-from .traced_sites import with_evidence
+from .traced_sites import with_evidence, with_plain_spellings
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,14 @@ def _place(error: BaseException) -> str:
 def _convert(
     source: Source, data: bytes, inference: Inference, options: Options, plain: Inference | None
 ) -> ConvertedFile:
-    context, module = _rewritten(source, inference, options, frozenset())
+    none: frozenset[str] = frozenset()
+    context, module = _rewritten(source, inference, options, none)
+    found = with_plain_spellings(_rewritten(source, plain, options, none)[0], context) if plain is not None else None
+    if found is not None:
+        context, module = _rewritten(source, inference, options, none, found)
     clash = context.imports.introduced & _names_left(context)
     if clash:
-        context, module = _rewritten(source, inference, options, clash)
+        context, module = _rewritten(source, inference, options, clash, found)
     if plain is not None:
         context.notes = with_evidence(_rewritten(source, plain, options, clash)[0], context)
     if module is source.module and not context.imports.statements:
@@ -156,11 +161,12 @@ def _convert(
 
 
 def _rewritten(
-    source: Source, inference: Inference, options: Options, kept: frozenset[str]
+    source: Source, inference: Inference, options: Options, kept: frozenset[str], found: FileTypes | None = None
 ) -> tuple[FileContext, cst.Module]:
-    """The rewritten tree. `kept` are imported names that new imports must not take."""
+    """The rewritten tree. `kept` are imported names that new imports must not take; `found` other types to go by."""
     library = HelperLibrary(options.target, options.helper_module)
     context = FileContext(inference, source.path, options.target, library, kept)
+    context.found = found or context.found
     rules = all_rules()
     formatter = LineFormatter(source.module, line_limit(source.text, options.line_length))
     table = rules_for(rules, inference.source, options.target)

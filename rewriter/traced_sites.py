@@ -9,6 +9,7 @@ import libcst as cst
 from .context import FileContext, Note
 from .evidence import all_parameters
 from .generate import code_of
+from .infer_parameters import FileTypes
 from .lattice import UNKNOWN, Array, DType, Foreign, Instance, Mapping, Scalar, Sequence, Shape, Tuple, Type, join_all
 from .liveness import target_names
 from .nodes import children, walk
@@ -43,6 +44,39 @@ def with_evidence(plain: FileContext, traced: FileContext) -> list[Note]:
         if key not in covered:
             notes.append(Note(node, "converted", reasons.of(node), "", "", "trace", "exact"))
     return notes
+
+
+def with_plain_spellings(plain: FileContext, traced: FileContext) -> FileTypes | None:
+    """The types of a file without what was seen where statements are converted in full without it; None if nowhere.
+
+    Both write the same operations there, and what holds for any type is right whatever the next run shows.
+    """
+    types, bound = dict(traced.found.types), dict(traced.found.bound)
+    before, after = _by_node(plain), _by_node(traced)
+    kept = False
+    for statement in traced.inference.nodes(traced.scope.file).of(cst.SimpleStatementLine):
+        one, other = plain.rewritten.get(statement), traced.rewritten.get(statement)
+        if one is other or one is None or other is None or _text(one, plain) == _text(other, plain):
+            continue
+        nodes = list(walk(statement))
+        notes = [note for node in nodes for note in before.get(id(node), ())]
+        same = {_key(note) for note in notes} == {_key(n) for node in nodes for n in after.get(id(node), ())}
+        if not same or any(note.status != "converted" for note in notes):
+            continue
+        kept = True
+        for node in nodes:
+            types[node] = plain.found.types.get(node, UNKNOWN)
+            bound.pop(node, None)
+            if node in plain.found.bound:
+                bound[node] = plain.found.bound[node]
+    return FileTypes(types, bound) if kept else None
+
+
+def _by_node(context: FileContext) -> dict[int, list[Note]]:
+    found: dict[int, list[Note]] = {}
+    for note in context.notes:
+        found.setdefault(id(note.node), []).append(note)
+    return found
 
 
 def contradictions(traced: FileContext) -> Iterator[Note]:

@@ -323,6 +323,15 @@ class Net(torch.nn.Module):
     assert result.report.traced == () and "std(pair[0], 0)" in result.files["a.py"].decode()  # as it is without
 
 
+def test_what_is_right_for_any_type_is_not_written_for_one() -> None:
+    code = "import torch\n\ndef f(x: torch.Tensor, sizes):\n    return x.split(sizes, dim=1)\n"
+    seen = Observations([["call", "/a.py", 3, "f", "sizes", "int"]], {"/a.py": "a.py"})
+    plain = convert_files({"a.py": code.encode()}, "torch", "jax")
+    traced = convert_files({"a.py": code.encode()}, "torch", "jax", observations=seen)
+    assert "split(x, sizes, axis=1)" in plain.files["a.py"].decode()
+    assert traced.files == plain.files and traced.report.traced == ()
+
+
 def test_only_what_is_open_is_filled() -> None:
     assert filled(Sequence(UNKNOWN, "tuple"), Tuple((INT, INT))) == Sequence(INT, "tuple")
     assert filled(Tuple((INT, UNKNOWN)), Tuple((FLOAT, Array("float", 1)))) == Tuple((INT, Array("float", 1)))
