@@ -17,6 +17,7 @@ from ..rewriter.nodes import walk
 from ..rewriter.read import Refusal, literal
 from ..rewriter.rule import Rule
 from .optimizer_models import OPTIMIZERS, SCHEDULERS, SEVERAL_EVALUATIONS, OptimizerModels, Scope, is_optimizer
+from .thawed_parameters import thaws_parameters
 
 #: The arguments of each optimizer behind the parameters, in order, with torch's defaults where these are written out.
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
@@ -84,7 +85,12 @@ def read_optimizer(node: cst.Call, context: FileContext) -> Optimizer | Refusal 
     if "params" not in given:
         return Refusal(f"{kind} without parameters", node, path)
     parameters = given.pop("params")
-    return Optimizer(kind, parameters, _modules(context, parameters), given)
+    return Optimizer(kind, parameters, _whole_modules(context, parameters), given)
+
+
+def _whole_modules(context: FileContext, node: cst.BaseExpression) -> tuple[cst.BaseExpression, ...] | None:
+    """The modules that an optimizer steps as a whole; none where parameters that are frozen at first join later."""
+    return None if thaws_parameters(context) else _modules(context, node)
 
 
 def _modules(context: FileContext, node: cst.BaseExpression, depth: int = 0) -> tuple[cst.BaseExpression, ...] | None:
@@ -314,7 +320,7 @@ def only_groups(context: FileContext) -> bool:
     known = context.inference.__dict__.get("_only_groups")
     if known is None:
         found = [
-            _modules(context, node.args[0].value) is None
+            _whole_modules(context, node.args[0].value) is None
             for file, module in context.inference.modules.items()
             for node in walk(module)
             if isinstance(node, cst.Call) and node.args
