@@ -13,16 +13,18 @@ from ..rewriter.expressions import closed_like
 from ..rewriter.read import Refusal
 from ..rewriter.rule import Rule
 
-_FUNCTIONS = {"torch.save": "save", "torch.load": "load"}
+_FUNCTIONS = {"torch.save": "save", "torch.load": "load", "safetensors.torch.save_file": "save",
+              "safetensors.torch.load_file": "load"}  # fmt: skip
 _PARAMETERS = {"save": ("obj", "path"), "load": ("path",)}
 #: torch's name of the file, and what only concerns pickles, devices and memory maps.
-_RENAMED = {"f": "path"}
+_RENAMED = {"f": "path", "filename": "path", "tensors": "obj"}
 _DROPPED = frozenset(
-    "map_location pickle_module pickle_protocol weights_only mmap _use_new_zipfile_serialization encoding".split()
+    "map_location pickle_module pickle_protocol weights_only mmap _use_new_zipfile_serialization encoding device".split()
 )
 _DOWNLOADS = frozenset(
     "torch.hub.load_state_dict_from_url torch.hub.load torch.utils.model_zoo.load_url torch.hub.load_url".split()
 )
+_METADATA = "metadata of a .safetensors file: put it into the dictionary that is saved"
 _WHOLE_MODULE = "a whole module in a checkpoint is a pickle of its class; save its state_dict() instead"
 
 
@@ -50,8 +52,12 @@ def read_checkpoint(node: cst.Call, context: FileContext) -> Checkpoint | Refusa
         if argument.star:
             return Refusal(f"the arguments of {path} cannot be read; write them out", node, path)
         if argument.keyword is None:
+            if index == 2 and path == "safetensors.torch.save_file":
+                return Refusal(_METADATA, node, path)
             kept.extend([argument] if index < len(names) else [])
             continue
+        if argument.keyword.value == "metadata":
+            return Refusal(_METADATA, node, path)
         name = _RENAMED.get(argument.keyword.value, argument.keyword.value)
         if name in names:
             kept.append(argument.with_changes(keyword=cst.Name(name)))

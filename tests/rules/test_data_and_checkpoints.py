@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from training_pairs import converted, original, transfer
 
 import ivy_convert
+from ivy_convert.verify.safetensors import read_file
 
 DATA = '''
 import numpy as np
@@ -142,6 +144,30 @@ def test_draws_from_a_generator() -> None:
     np.testing.assert_array_equal(normal, draws(3)[0][0])
     assert not np.array_equal(normal, draws(4)[0][0]) and not np.array_equal(free, draws(3)[2])
     np.testing.assert_array_equal(draws(0, nnx.Rngs(5))[2], draws(1, nnx.Rngs(5))[2])
+
+
+def test_files_of_safetensors() -> None:
+    code = """
+import torch
+from safetensors.torch import load_file, save_file
+
+def both(x: torch.Tensor, path):
+    save_file({"x": x, "y.z": 2 * x}, path)
+    return load_file(path)
+
+def noted(x: torch.Tensor, path):
+    save_file({"x": x}, path, metadata={"format": "pt"})
+    save_file({"x": x}, path, {"format": "pt"})
+"""
+    report = ivy_convert.convert_source(code, source="torch", target="jax").report
+    assert [site.line for site in report.unsupported] == [10, 11]
+    ours, text = converted(code[: code.index("def noted")])
+    assert "safetensors.torch" not in text
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = ours["both"](jax.numpy.arange(3.0), f"{folder}/a.safetensors")
+        arrays, _ = read_file(Path(folder) / "a.safetensors")
+        assert {name: array.shape for name, array in arrays.items()} == {"x": (3,), "y.z": (3,)}
+    assert loaded["y.z"].tolist() == [0, 2, 4] and list(loaded) == ["x", "y.z"]
 
 
 SEEDINGS = ["if seed is not None:\n        torch.manual_seed(seed)", "torch.manual_seed(seed)"]
