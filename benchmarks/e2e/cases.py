@@ -6,6 +6,7 @@ from typing import Any
 
 from .paper_cases import PAPERS
 from .programs import Case, booleans, floats, integers, unit_floats
+from .transformers_cases import TRANSFORMERS
 from .written_cases import PROGRAMS
 
 IMAGES = {"x": floats(2, 3, 32, 32), "y": integers(5, 2)}
@@ -294,5 +295,5 @@ RESEARCH = (
              optimizer="Lion(model.parameters(), lr=1e-3, weight_decay=1e-2)"),
 )  # fmt: skip
 CASES: tuple[Case, ...] = (
-    *PROGRAMS, *RESEARCH, *PAPERS, *VIT, *X_TRANSFORMERS, *DIFFUSION, *QUANTIZE, *TIMM, *SEGMENTATION, *METRIC, *TORCHMETRICS, *KORNIA
+    *PROGRAMS, *RESEARCH, *PAPERS, *TRANSFORMERS, *VIT, *X_TRANSFORMERS, *DIFFUSION, *QUANTIZE, *TIMM, *SEGMENTATION, *METRIC, *TORCHMETRICS, *KORNIA
 )  # fmt: skip

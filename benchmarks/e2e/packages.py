@@ -11,6 +11,7 @@ from ivy_convert.rewriter.repository import TreeResult, convert_files
 
 from ..sweep import cache_folder, package_files
 from .programs import Case, program
+from .transformers_cases import GROUP, transformers_files
 
 #: Distributions that are converted together, with the import packages taken from them.
 GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -23,6 +24,7 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "torchmetrics": {"torchmetrics": ("torchmetrics",)},
     "kornia": {"kornia": ("kornia",)},
     "programs": {},
+    "transformers": {},
     "papers": {
         "block-recurrent-transformer-pytorch": ("block_recurrent_transformer_pytorch",),
         "bottleneck-transformer-pytorch": ("bottleneck_transformer_pytorch",),
@@ -34,7 +36,7 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "rotary-embedding-torch": ("rotary_embedding_torch",), "segformer-pytorch": ("segformer_pytorch",),
         "slot-attention": ("slot_attention",), "timesformer-pytorch": ("timesformer_pytorch",),
         "token-shift-gpt": ("token_shift_gpt",), "torch-einops-utils": ("torch_einops_utils",),
-        "torchdiffeq": ("torchdiffeq",), "uformer-pytorch": ("uformer_pytorch",), "x-unet": ("x_unet",),
+        "torchdiffeq": ("torchdiffeq",), "vector-quantize-pytorch": ("vector_quantize_pytorch",), "uformer-pytorch": ("uformer_pytorch",), "x-unet": ("x_unet",),
     },
     "gpytorch": {"gpytorch": ("gpytorch",), "linear-operator": ("linear_operator",)},
     "geometric": {"torch-geometric": ("torch_geometric",)},
@@ -77,6 +79,8 @@ def dependencies() -> Path:
 def sources(group: str, cases: Iterable[Case]) -> dict[str, bytes]:
     """The group's Python files by path, with the programs of the cases beside the packages."""
     files = {f"{case.module}.py": program(case).encode() for case in cases}
+    if group == GROUP:
+        files |= transformers_files()
     for distribution, packages in GROUPS[group].items():
         for path, data in package_files(distribution).items():
             if path.partition("/")[0] in packages:
