@@ -76,8 +76,10 @@ def transfer_weights(source_module: Any, target_module: Any) -> None:
     transfer(source_module, target_module)
 
 
-def verify(original: Any, converted: Any, inputs: Any = None, device: str = "cpu") -> Comparison:
+def verify(
+    original: Any, converted: Any, inputs: Any = None, device: str = "cpu", *, steps: int = 10, timeout: float = 600.0
+) -> Comparison:
     """Run both sides, each in a process of its own, and compare outputs, gradients and training steps."""
     from .verify import verify as run
 
-    return run(original, converted, inputs=inputs, device=device)
+    return run(original, converted, inputs=inputs, device=device, steps=steps, timeout=timeout)

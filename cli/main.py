@@ -92,11 +92,13 @@ def convert(**arguments: Any) -> None:
 @click.argument("converted", type=click.Path(path_type=Path))
 @click.option("--device", type=DEVICE, default="cpu", show_default=True, help="Where to run both.")
 @click.option("--inputs", type=click.Path(path_type=Path), metavar="FILE", help="What to call them with.")
+@click.option("--steps", type=click.IntRange(min=1), default=10, show_default=True, help="Training steps to compare.")
+@click.option("--timeout", type=float, default=600.0, show_default=True, help="Seconds that one process may take.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Write a .json or .md report.")
 def verify(**arguments: Any) -> None:
-    """Run an original and its conversion and compare outputs, gradients and training.
+    """Run an original and its conversion and compare outputs, gradients, training and the repository's own tests.
 
-    Inputs come from the repository's tests, its entry point and annotations, or from a Python file such as
+    Names the first line at which the two part, and what the difference looks like. Inputs come from the repository's tests, its entry point and annotations, or from a Python file such as
 
     \b
     import numpy as np

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from .placement import Placement
 
 
-def verify_command(original: Path, converted: Path, device: str, inputs: Path | None, report: Path | None) -> int:
+def verify_command(
+    original: Path, converted: Path, device: str, inputs: Path | None, steps: int, timeout: float, report: Path | None
+) -> int:
     """Compare two versions, print the table, and return 0 only if they agree."""
     for path in (original, converted, *([inputs] if inputs else [])):
         if not path.exists():
@@ -29,7 +31,7 @@ def verify_command(original: Path, converted: Path, device: str, inputs: Path | 
         from .report_formats import require_format
 
         require_format(report)
-    comparison = compare(original, converted, device, inputs)
+    comparison = compare(original, converted, device, inputs, steps=steps, timeout=timeout)
     print_comparison(comparison)
     if report:
         from ..rewriter.report import Report
@@ -39,9 +41,7 @@ def verify_command(original: Path, converted: Path, device: str, inputs: Path | 
     return 0 if comparison.ok else 1
 
 
-def verify_jobs(
-    report: Report, jobs: Sequence[Job], placement: Placement, request: Request
-) -> tuple[Report, bool]:
+def verify_jobs(report: Report, jobs: Sequence[Job], placement: Placement, request: Request) -> tuple[Report, bool]:
     """Compare every written result with its source; the report with what was found, and whether all agree."""
     found: list[dict[str, Any]] = []
     agrees = True
@@ -68,24 +68,25 @@ def keep_original(job: Job, scratch: Path) -> Path:
     return folder if job.tree.is_folder else folder / job.tree.given[0].name
 
 
-def compare(original: Path, converted: Path, device: str, inputs: Path | None) -> Comparison:
+def compare(original: Path, converted: Path, device: str, inputs: Path | None, **settings: Any) -> Comparison:
+    """Run the verification; what cannot be verified at all is the user's input at fault."""
     from .. import verify
     from ..verify.problems import VerifyError
 
     try:
-        return verify(original, converted, inputs=inputs, device=device)
+        return verify(original, converted, inputs=inputs, device=device, **settings)
     except VerifyError as error:
         raise InputError(converted, "cannot be verified", str(error)) from None
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """The table of stages; wide and without colour where the output is no terminal."""
+    """What was found; wide and without colour where the output is no terminal."""
     from rich.console import Console
 
-    from ..verify.comparison import render_table
+    from ..verify.rendering import render
 
     console = Console(width=None if sys.stdout.isatty() else 140)
-    console.print(render_table(comparison))
+    console.print(render(comparison), highlight=False)
     for note in comparison.notes:
         click.echo(f"note: {note}")
     click.echo(_conclusion(comparison))
@@ -93,7 +94,9 @@ def print_comparison(comparison: Comparison) -> None:
 
 def _conclusion(comparison: Comparison) -> str:
     if not comparison.ok:
-        return "NOT verified: see the table"
-    if any(stage.status == "passed" and stage.name in ("forward", "gradients", "training") for stage in comparison.stages):
+        return "NOT verified: see above"
+    if any(
+        stage.status == "passed" and stage.name in ("forward", "gradients", "training") for stage in comparison.stages
+    ):
         return "verified: both compute the same"
     return "verified only by the repository's own tests: no inputs to compare numbers on; give some with --inputs"

@@ -7,17 +7,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .comparison import Comparison, StageResult, render_table
+    from .comparison import Comparison, StageResult
     from .harness import verify
     from .live_transfer import transfer_weights
     from .problems import VerifyError, WeightMismatch
+    from .rendering import render
     from .transfer import axis_permutation
     from .weights import convert_checkpoint
 
 _HOMES = {
     "Comparison": "comparison",
     "StageResult": "comparison",
-    "render_table": "comparison",
+    "render": "rendering",
     "verify": "harness",
     "VerifyError": "problems",
     "WeightMismatch": "problems",
@@ -32,7 +33,7 @@ __all__ = [
     "WeightMismatch",
     "axis_permutation",
     "convert_checkpoint",
-    "render_table",
+    "render",
     "transfer_weights",
     "verify",
 ]

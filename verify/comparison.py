@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-Stage = Literal["spec", "forward", "gradients", "training", "tests"]
+Stage = Literal["spec", "forward", "gradients", "training", "random", "tests"]
 Outcome = Literal["passed", "failed", "skipped"]
-STAGES: tuple[Stage, ...] = ("spec", "forward", "gradients", "training", "tests")
+STAGES: tuple[Stage, ...] = ("spec", "forward", "gradients", "training", "random", "tests")
 
 
 @dataclass(frozen=True)
@@ -61,6 +58,18 @@ class OwnTest:
 
 
 @dataclass(frozen=True)
+class Speed:
+    """Seconds of a forward pass and of a training step on both sides, after warm-up; None where it cannot train.
+
+    JAX runs compiled where it can, torch as it is.
+    """
+
+    subject: str
+    forward: tuple[float, float]
+    step: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
 class Comparison:
     """All stages of a verification. `ok` is False when a stage failed, and when nothing could be compared."""
 
@@ -70,6 +79,7 @@ class Comparison:
     stages: tuple[StageResult, ...] = ()
     notes: tuple[str, ...] = field(default=())
     tests: tuple[OwnTest, ...] = field(default=())
+    speeds: tuple[Speed, ...] = field(default=())
 
     @property
     def failed(self) -> tuple[StageResult, ...]:
@@ -98,6 +108,7 @@ class Comparison:
             "ok": self.ok,
             "stages": [asdict(stage) for stage in self.stages],
             "tests": [{**asdict(test), "verdict": test.verdict} for test in self.tests],
+            "speeds": [asdict(speed) for speed in self.speeds],
             "notes": list(self.notes),
         }
 
@@ -105,25 +116,3 @@ class Comparison:
 def ordered(results: Iterable[StageResult]) -> tuple[StageResult, ...]:
     """Results by stage, in the order in which the stages run."""
     return tuple(sorted(results, key=lambda result: STAGES.index(result.name)))
-
-
-def render_table(comparison: Comparison) -> Table:
-    """A rich table with one row per stage and subject; print it with `rich.console.Console`."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    colours = {"passed": "green", "failed": "red", "skipped": "yellow"}
-    table = Table(title=f"{escape(comparison.original)} → {escape(comparison.converted)} ({comparison.device})")
-    for heading in ("stage", "subject", "status", "error", "tolerance", "remarks"):
-        table.add_column(heading, overflow="fold")
-    for stage in comparison.stages:
-        where = f"first diverging: {stage.first_diverging}. " if stage.first_diverging else ""
-        table.add_row(
-            stage.name,
-            escape(stage.subject),
-            f"[{colours[stage.status]}]{stage.status}[/]",
-            "" if stage.largest_error is None else f"{stage.largest_error:.1e}",
-            "" if stage.tolerance is None else f"{stage.tolerance:.0e}",
-            escape(where + stage.reason),
-        )
-    return table

@@ -22,7 +22,7 @@ from .timing import time_limit
 from .transfer import State, WeightRoute, route
 from .values import ArrayStore, Decoder, Encoder, Json, array_leaves, map_arrays
 
-TRAINING_STEPS = 20
+TRAINING_STEPS = 10
 LEARNING_RATES = (1e-2, 1e-3, 1e-4)
 
 
@@ -119,8 +119,15 @@ class Case:
     weights: Weights
     find: Callable[[str], Any]
     stream: NoiseStream
+    # how many steps of training are compared
+    steps: int = TRAINING_STEPS
     # whether modules are being made for the arguments of the call, not by the code under test
     building: bool = False
+    # dropout stays on, and generators begin with this seed, where distributions are compared
+    keeps_randomness: bool = False
+    seed: int = 0
+    # how many layers of the module would drop something
+    dropouts: int = 0
     _unfinished: list[Any] = field(default_factory=list)
 
     def build(self, training: bool) -> tuple[Any, Callable[..., Any], list[Any], dict[str, Any]]:
@@ -139,7 +146,8 @@ class Case:
         if self.description["kind"] == "module":
             module = decode(self.description["construct"])
             self.adapter.set_training(module, training)
-            self.adapter.disable_dropout(module)
+            if not self.keeps_randomness:
+                self.dropouts = self.adapter.disable_dropout(module)
             method = self.description["method"]
             function = module if method is None else getattr(module, method)
         else:
@@ -154,9 +162,9 @@ class Case:
         return module, function, args, kwargs
 
     def _seed(self) -> None:
-        random.seed(0)
-        np.random.seed(0)
-        self.adapter.manual_seed(0)
+        random.seed(self.seed)
+        np.random.seed(self.seed)
+        self.adapter.manual_seed(self.seed)
         self.stream.restart()
 
     def _construct(self, cls: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -232,7 +240,7 @@ def measure(
             if outcome is not None:
                 measured["stages"][name] = outcome | {"draws": case.stream.log}
         except Exception as problem:
-            measured["stages"][name] = {"error": _describe(problem), "kind": type(problem).__name__}
+            measured["stages"][name] = {"error": described(problem), "kind": type(problem).__name__}
 
     encode = Encoder(case.adapter, results, results=True, weights=case.weights.of)
     if case.description["kind"] == "function":
@@ -246,10 +254,11 @@ def measure(
             stage("gradients", lambda: _gradients(case, encode))
             if case.description["train"]:
                 stage("training", lambda: _train(case, encode, rate))
-    return measured | {"arrays": results}
+    drawn = any(outcome.get("draws") for outcome in measured["stages"].values())
+    return measured | {"arrays": results, "random": bool(drawn or case.dropouts)}
 
 
-def _describe(problem: Exception) -> str:
+def described(problem: Exception) -> str:
     """The error in one line, with the place in the code under test."""
     here = [entry for entry in traceback.extract_tb(problem.__traceback__) if "/verify/" not in entry.filename]
     place = f" ({here[-1].filename.rpartition('/')[2]}:{here[-1].lineno})" if here else ""
@@ -266,9 +275,9 @@ def _call(case: Case, encode: Encoder, modules: Sequence[str], cut: bool, files:
 
         def append(self, item: Any) -> None:
             steps.append(item)
-            if len(steps) == TRAINING_STEPS:
+            if len(steps) == case.steps:
                 snapshot.extend(case.weights.current())
-            if len(steps) > TRAINING_STEPS and cut:
+            if len(steps) > case.steps and cut:
                 raise _EnoughSteps
 
     with case.giving_weights(case.repository_classes(modules)):
@@ -285,7 +294,7 @@ def _call(case: Case, encode: Encoder, modules: Sequence[str], cut: bool, files:
     pairs = enumerate(zip(before, after))
     changed = [index for index, (old, new) in pairs if not np.array_equal(old, new, equal_nan=_float(old))]
     final = snapshot or case.weights.current()
-    outcome |= {"steps": len(steps), "changed": changed, "weights": encode(final)}
+    outcome |= {"steps": len(steps), "limit": case.steps, "changed": changed, "weights": encode(final)}
     outcome["changed_values"] = [encode(after[index]) for index in changed]
     return outcome
 
@@ -311,7 +320,7 @@ def _forward(case: Case, encode: Encoder, training: bool, files: Mapping[str, st
     return outcome
 
 
-def _program(case: Case, function: Any, module: Any, args: Any, kwargs: Any) -> Callable[[Any, Sequence[Any]], Any]:
+def program_of(case: Case, function: Any, module: Any, args: Any, kwargs: Any) -> Callable[[Any, Sequence[Any]], Any]:
     """The case as a function of its module and its float inputs, with its float outputs in order."""
 
     def program(live: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -324,14 +333,15 @@ def _program(case: Case, function: Any, module: Any, args: Any, kwargs: Any) -> 
     return program
 
 
-def _float_inputs(case: Case, args: Any, kwargs: Any) -> list[Any]:
+def float_inputs(case: Case, args: Any, kwargs: Any) -> list[Any]:
+    """The arrays of real numbers among the arguments, in order."""
     return [leaf for leaf in _arrays(case, (list(args), dict(kwargs))) if case.adapter.is_float(leaf)]
 
 
 def _gradients(case: Case, encode: Encoder) -> Json:
     module, function, args, kwargs = case.build(training=True)
-    inputs = _float_inputs(case, args, kwargs)
-    program = _program(case, function, module, args, kwargs)
+    inputs = float_inputs(case, args, kwargs)
+    program = program_of(case, function, module, args, kwargs)
     found = case.adapter.gradients(program, module, inputs, fixed_normal)
     if found is None:
         return {"none": True}
@@ -351,10 +361,10 @@ def _train(case: Case, encode: Encoder, rate: float | None) -> Json:
     losses: list[float] = []
     for attempt in LEARNING_RATES if rate is None else (rate,):
         module, function, args, kwargs = case.build(training=True)
-        inputs = _float_inputs(case, args, kwargs)
-        program = _program(case, function, module, args, kwargs)
+        inputs = float_inputs(case, args, kwargs)
+        program = program_of(case, function, module, args, kwargs)
         restart = case.stream.restart
-        losses = case.adapter.train(program, module, inputs, targets, TRAINING_STEPS, attempt, restart)
+        losses = case.adapter.train(program, module, inputs, targets, case.steps, attempt, restart)
         rate = attempt
         if np.isfinite(losses).all() and losses[-1] <= 2 * losses[0]:
             break

@@ -146,7 +146,8 @@ def gather(
     names = list(modules)
     from_file = cases_of_file(inputs, adapter, recorder, names) if inputs else []
     notes += record_tests(recorder, tests, seconds, out)
-    if not recorder.cases and not from_file and folder.is_dir():
+    seen_modules = any(case["kind"] == "module" for case in recorder.cases)
+    if not seen_modules and not from_file and folder.is_dir():
         notes += record_entry_point(recorder, folder, min(seconds, 60.0))
     _prefer(recorder, from_file, lambda have: annotated_cases(adapter, recorder, names, have))
     return notes

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .comparison import Comparison, OwnTest, StageResult, ordered
+from .comparison import Comparison, OwnTest, Speed, StageResult, ordered
+from .execute import TRAINING_STEPS
 from .inputs_object import write_inputs
 from .locating import by_numbers, guessed, located, traced, worst_of_each
 from .measure import JITTER
@@ -19,11 +20,16 @@ from .outcomes import Ran, compared, read_outcomes, stage_of_tests
 from .own_tests import REMARK_FILE
 from .process import Ended, Side, run_worker
 from .results import Measured, Runs, merged, results_of_case
-from .sources import CodeBase, choose_frameworks, is_test, locate, working_copy
-from .spec import compare_spec
+from .sampling import draw_subjects, result_of_draws, timed_subjects
+from .sources import CodeBase, choose_frameworks, imported_frameworks, is_test, locate, working_copy
+from .spec import compare_spec, public_functions
 from .values import Json
 
-SECONDS_PER_STAGE = 120.0
+# Of the seconds that one process may take, the part that one stage of one case may.
+PART_OF_A_STAGE = 0.4
+NAMED_WITHOUT_INPUTS = 6
+# So many subjects are compared by distribution, and timed: those with the most weights.
+MOST_SAMPLED, MOST_TIMED = 4, 1
 # Packages that belong to a framework and must not be needed after a conversion away from it.
 PACKAGES = {
     "torch": ("torch", "torchvision", "torchaudio"),
@@ -42,6 +48,8 @@ def verify(
     target: str | None = None,
     timeout: float = 600.0,
     tests: bool = True,
+    steps: int = TRAINING_STEPS,
+    speed: bool = True,
     original_python: str | None = None,
     converted_python: str | None = None,
 ) -> Comparison:
@@ -56,6 +64,8 @@ def verify(
     source, target: the frameworks, where the imports do not tell.
     timeout: seconds that one process may take.
     tests: whether to run the repository's own tests on the converted side.
+    steps: how many training steps are compared.
+    speed: whether to time both sides.
     original_python, converted_python: interpreters, where the frameworks live in environments of their own.
 
     Raises:
@@ -80,9 +90,11 @@ def verify(
             folder,
             device,
             timeout,
+            steps,
         )
         stages, notes, own_tests = run.all_stages(write_inputs(inputs, folder), tests)
-    return Comparison(str(theirs.path), str(ours.path), device, ordered(stages), tuple(notes), own_tests)
+        speeds = run.speeds() if speed else ()
+    return Comparison(str(theirs.path), str(ours.path), device, ordered(stages), tuple(notes), own_tests, speeds)
 
 
 @dataclass(frozen=True)
@@ -94,6 +106,7 @@ class _Run:
     folder: Path
     device: str
     timeout: float
+    steps: int
 
     def all_stages(self, inputs: Path | None, tests: bool) -> tuple[list[StageResult], list[str], tuple[OwnTest, ...]]:
         """Every stage, remarks for the reader, and the repository's own tests one by one."""
@@ -110,6 +123,7 @@ class _Run:
             for name, why in sorted(refused.items())
             if name not in have
         ]
+        notes += self._without_inputs(have | set(refused)) if cases else []
         if not cases:
             notes.append("no inputs were found: give --inputs FILE, of which `ivy-convert verify --help` shows one")
         own_stage, own_tests = self._own_tests() if tests else ([], ())
@@ -141,6 +155,20 @@ class _Run:
             if not is_test(name):
                 file = self.converted.code.modules.get(there)
                 yield compare_spec(name, self.original.code.modules[name], file, only)
+
+    def _without_inputs(self, have: set[str]) -> list[str]:
+        """A remark on public functions and classes that nothing called."""
+        left = [
+            f"{module}:{name}"
+            for module, file in self.original.code.modules.items()
+            if not is_test(module) and self.original.framework in imported_frameworks(file)
+            for name in public_functions(file)
+            if self._wanted(name) and f"{module}:{name}" not in have
+        ]
+        if not left:
+            return []
+        named = ", ".join(left[:NAMED_WITHOUT_INPUTS]) + (" and more" if len(left) > NAMED_WITHOUT_INPUTS else "")
+        return [f"{len(left)} public names had no inputs and were not compared: {named}; give some with --inputs FILE"]
 
     # --- inputs -------------------------------------------------------------------------------------------
 
@@ -199,7 +227,8 @@ class _Run:
                 weights=str(weights) if weights else "",
                 known={n: n for n in known} if side is self.original else known,
                 foreign=PACKAGES.get(self.original.framework, ()),
-                seconds=SECONDS_PER_STAGE,
+                seconds=PART_OF_A_STAGE * self.timeout,
+                steps=self.steps,
                 files=self._files(side) if lines else None,
                 jitter=jitter,
             )
@@ -231,7 +260,7 @@ class _Run:
             runs = Runs(measured[0], measured[1], measured[2], measured[3])
             crash = ours.result()[1].get(index, "")
             found += [(index, result) for result in self._of_case(cases[index], index, runs, crash)]
-        return merged(results + self._located(cases, found, first, folders))
+        return merged(results + self._located(cases, found, first, folders)) + self._random(cases, folders)
 
     def _of_case(self, case: Json, index: int, runs: Runs, crash: str) -> list[StageResult]:
         """The results of one case. Training that only ran in single precision is run again, slightly disturbed."""
@@ -247,30 +276,88 @@ class _Run:
     ) -> list[StageResult]:
         """Say of each failed result where the two sides part, and what the difference looks like."""
         wrong = worst_of_each([(index, result) for index, result in found if by_numbers(result)])
-        apart = {result.subject for result in wrong.values() if result.name == "forward"}
         places: dict[int, StageResult] = {}
         for double in (True, False):  # in double precision rounding hides no line and makes up none
-            left = {
-                index: result for index, result in wrong.items() if index not in places and traced(result, cases[index])
-            }
+            left = {i: result for i, result in wrong.items() if i not in places and traced(result, cases[i])}
             if left:
-                runs = [
-                    self._evaluate(side, f"trace-{side.framework}-{double}-{side is self.original}", list(left), first, double, lines=True)[0]
-                    for side in (self.original, self.converted)
-                ]  # fmt: skip
                 roots = (self.original.code.path, self.converted.code.path)
-                places |= located(left, (runs[0], runs[1]), first, roots, double)
+                places |= located(left, self._traces(list(left), first, double), first, roots, double)
+        apart = {result.subject for _, result in found if result.name == "forward" and result.status == "failed"}
+        results = []
+        for index, result in found:
+            placed = places[index] if index in places and wrong[index] is result else result
+            # gradients and training of what already gives other outputs have nothing of their own to tell
+            own = by_numbers(placed) and not placed.trap and (placed.name == "forward" or placed.subject not in apart)
+            results.append(guessed(placed, index, folders, first) if own else placed)
+        return results
 
-        def follows_from_nothing(result: StageResult, apart: set[str]) -> bool:
-            """Gradients and training of what already gives other outputs have nothing of their own to tell."""
-            return result.name == "forward" or result.subject not in apart
+    def _traces(self, indices: list[int], first: Path, double: bool) -> tuple[Path, Path]:
+        """Both sides' runs with recorded lines."""
+        suffix = "double" if double else "single"
+        with ThreadPoolExecutor(2) as pool:
+            theirs = pool.submit(self._evaluate, self.original, f"trace-{suffix}", indices, first, double, lines=True)
+            ours = pool.submit(
+                self._evaluate, self.converted, f"converted-trace-{suffix}", indices, first, double, lines=True
+            )
+        return theirs.result()[0], ours.result()[0]
 
+    # --- many runs of a case ------------------------------------------------------------------------------
+
+    def _repeated(self, side: Side, name: str, indices: list[int], draws: bool) -> dict[int, Json]:
+        """Draws or timings of some cases on one side, by case."""
+        ended = run_worker(
+            side,
+            self.folder / name,
+            self.device,
+            self.timeout,
+            optimized=not draws,
+            task="repeat",
+            cases=str(self.folder / "record" / "cases"),
+            indices=indices,
+            weights=str(self.folder / "single"),
+            known=self._known() if side is self.converted else {name: name for name in self._known()},
+            foreign=PACKAGES.get(self.original.framework, ()),
+            seconds=PART_OF_A_STAGE * self.timeout,
+            draws=draws,
+        )
+        files = [(index, ended.out / f"{index}.json") for index in indices]
+        found = {index: json.loads(file.read_text("utf-8")) for index, file in files if file.exists()}
+        problem = {"error": ended.problem or "the process did not get that far"}
+        return {index: found.get(index, problem) for index in indices}
+
+    def _random(self, cases: list[Json], folders: tuple[Path, ...]) -> list[StageResult]:
+        """Distributions of the subjects that draw, with each framework's own generator."""
+        chosen = draw_subjects(cases, folders)[:MOST_SAMPLED]
+        if not chosen:
+            return []
+        with ThreadPoolExecutor(2) as pool:
+            theirs = pool.submit(self._repeated, self.original, "draws", chosen, True)
+            ours = pool.submit(self._repeated, self.converted, "converted-draws", chosen, True)
         return [
-            places[index] if wrong.get(index) is result and index in places
-            else guessed(result, index, folders, first) if by_numbers(result) and follows_from_nothing(result, apart)
-            else result
-            for index, result in found
-        ]  # fmt: skip
+            result_of_draws(cases[index]["subject"], theirs.result()[index], ours.result()[index]) for index in chosen
+        ]
+
+    def speeds(self) -> tuple[Speed, ...]:
+        """The times of the modules with the most weights, one side after the other."""
+        folders = (self.folder / "single", self.folder / "converted")
+        if not all(folder.exists() for folder in folders):
+            return ()
+        cases = json.loads((self.folder / "record" / "cases.json").read_text("utf-8"))["cases"]
+        chosen = timed_subjects(cases, folders)[:MOST_TIMED]
+        if not chosen:
+            return ()
+        theirs = self._repeated(self.original, "speed", chosen, False)
+        ours = self._repeated(self.converted, "converted-speed", chosen, False)
+        pairs = [(cases[index]["subject"], theirs[index], ours[index]) for index in chosen]
+        return tuple(
+            Speed(
+                subject,
+                (one["forward"], other["forward"]),
+                (one["step"], other["step"]) if one["step"] and other["step"] else None,
+            )
+            for subject, one, other in pairs
+            if "error" not in one and "error" not in other
+        )
 
     # --- the repository's own tests -------------------------------------------------------------------------
 

@@ -62,6 +62,7 @@ class LineRecorder:
         self.events: list[LineEvent] = []
         self._numbers = 0
         self._counts: Counter[str] = Counter()
+        self._modules: dict[types.CodeType, str | None] = {}
         self._running: dict[types.FrameType, _Frame] = {}
         self._stack: list[types.FrameType] = []
 
@@ -87,8 +88,10 @@ class LineRecorder:
 
     def _called(self, frame: types.FrameType, event: str, _: Any) -> Any:
         code = frame.f_code
-        name = self.names.get(os.path.realpath(code.co_filename))
-        if name is None or not code.co_flags & inspect.CO_OPTIMIZED or code.co_name.startswith("<"):
+        name = self._modules.get(code, "")
+        if name == "":
+            name = self._modules[code] = self._module(code)
+        if name is None:
             return None
         if len(self.events) >= MOST_EVENTS or self._numbers >= MOST_NUMBERS:
             return None
@@ -101,6 +104,12 @@ class LineRecorder:
         self._running[frame] = own
         self._stack.append(frame)
         return self._traced
+
+    def _module(self, code: types.CodeType) -> str | None:
+        """The repository's module that a function is of; None for other code, class bodies and comprehensions."""
+        if not code.co_flags & inspect.CO_OPTIMIZED or code.co_name.startswith("<"):
+            return None
+        return self.names.get(os.path.realpath(code.co_filename))
 
     def _numbered(self, key: str) -> str:
         self._counts[key] += 1

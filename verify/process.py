@@ -36,8 +36,10 @@ class Ended:
     crashed: bool = field(default=False)
 
 
-def run_worker(side: Side, out: Path, device: str, timeout: float, **job: Any) -> Ended:
+def run_worker(side: Side, out: Path, device: str, timeout: float, optimized: bool = False, **job: Any) -> Ended:
     """Run one job to its end or its timeout, in the root of the side's code.
+
+    optimized: whether compilers take their time, as where speed is measured.
 
     Raises VerifyError with the worker's message where the job cannot be done at all (no such device).
     """
@@ -58,7 +60,7 @@ def run_worker(side: Side, out: Path, device: str, timeout: float, **job: Any) -
         ended = subprocess.run(
             command,
             cwd=folder,
-            env=_environment(device, out.parent / "compiled"),
+            env=_environment(device, out.parent / "compiled", optimized),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -75,7 +77,7 @@ def run_worker(side: Side, out: Path, device: str, timeout: float, **job: Any) -
     return Ended(out)
 
 
-def _environment(device: str, compiled: Path) -> dict[str, str]:
+def _environment(device: str, compiled: Path, optimized: bool) -> dict[str, str]:
     """The environment of a worker. compiled: where the workers of one verification share XLA's compiled programs."""
     environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYTHONHASHSEED="0", MPLBACKEND="Agg")
     environment.pop("PYTHONPATH", None)
@@ -86,7 +88,7 @@ def _environment(device: str, compiled: Path) -> dict[str, str]:
         environment["CUDA_VISIBLE_DEVICES"] = ""
     if device == "cpu":
         # Most of a worker's time goes into compiling hundreds of small programs that run for microseconds.
-        flags = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+        flags = "" if optimized else "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
         environment["XLA_FLAGS"] = f"{flags} {environment.get('XLA_FLAGS', '')}".strip()
         environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(compiled))
         environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from .comparison import Outcome, Stage, StageResult
-from .execute import TRAINING_STEPS
 from .measure import Leaf, Verdict, judge, leaves
 from .values import ArrayStore, Json
 
@@ -169,10 +168,10 @@ def _function_results(subject: str, runs: Runs, crash: str) -> list[StageResult]
 
 def _call_verdicts(name: Stage, runs: Runs, call: Json, theirs: Json) -> list[Verdict]:
     verdicts: list[Verdict | None] = []
-    cut = call["steps"] > TRAINING_STEPS
+    cut = call["steps"] > call["limit"]
     if "result" in theirs:
-        verdicts.append(runs.judge(name, "call", "result", _first_values if cut else lambda path: True))
-    comparable = theirs.get("cut") or call["steps"] <= TRAINING_STEPS
+        verdicts.append(runs.judge(name, "call", "result", _first_values(call["limit"]) if cut else lambda path: True))
+    comparable = theirs.get("cut") or call["steps"] <= call["limit"]
     if call["steps"] and comparable:
         verdicts.append(runs.judge(name, "call", "weights"))
         if call["steps"] != theirs["steps"] and not theirs.get("cut"):
@@ -184,10 +183,14 @@ def _call_verdicts(name: Stage, runs: Runs, call: Json, theirs: Json) -> list[Ve
     return [_explain(verdict, "call", "result", runs) for verdict in verdicts if verdict is not None]
 
 
-def _first_values(path: str) -> bool:
+def _first_values(steps: int) -> Callable[[str], bool]:
     """Of a history, the steps that are compared."""
-    head = path.strip("[").partition("]")[0]
-    return not head.isdigit() or int(head) < TRAINING_STEPS
+
+    def first(path: str) -> bool:
+        head = path.strip("[").partition("]")[0]
+        return not head.isdigit() or int(head) < steps
+
+    return first
 
 
 def _mutation(subject: str, runs: Runs, call: Json) -> list[StageResult]:

@@ -44,8 +44,7 @@ class CodeBase:
 
     def frameworks(self) -> set[str]:
         """The frameworks that the files import."""
-        imported = {name for file in self.modules.values() for name in _imported(file)}
-        return {framework for framework, names in FRAMEWORK_IMPORTS.items() if names & imported}
+        return {framework for file in self.modules.values() for framework in imported_frameworks(file)}
 
 
 def locate(place: Any) -> CodeBase:
@@ -111,6 +110,12 @@ def is_test(name: str) -> bool:
     parts = name.split(".")
     last = parts[-1]
     return last == "conftest" or last.startswith("test_") or last.endswith("_test") or parts[0] in ("tests", "test")
+
+
+def imported_frameworks(file: Path) -> set[str]:
+    """The frameworks that a file imports."""
+    imported = _imported(file)
+    return {framework for framework, names in FRAMEWORK_IMPORTS.items() if names & imported}
 
 
 def _imported(file: Path) -> set[str]:

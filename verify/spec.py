@@ -32,6 +32,16 @@ def public_names(file: Path) -> dict[str, Signature | None]:
     return dict(_names(ast.parse(file.read_bytes())))
 
 
+def public_functions(file: Path) -> list[str]:
+    """The public functions and classes of a file."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except SyntaxError:
+        return []
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    return [node.name for node in _statements(tree.body) if isinstance(node, kinds) and not node.name.startswith("_")]
+
+
 def _names(tree: ast.Module) -> Iterator[tuple[str, Signature | None]]:
     for node in _statements(tree.body):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.name.startswith("_"):

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from .adapters import load_adapter
-from .execute import Case, Weights, finder, measure
+from .execute import Case, Weights, described, finder, measure
 from .gather import gather
 from .noise import NoiseStream
 from .own_tests import REMARK_FILE, run_tests
 from .problems import VerifyError
 from .recorder import Recorder, write_recording
+from .repeated import draws, timings
+from .timing import time_limit
 from .transfer import LayerWeights, State
 from .values import ArrayStore, Encoder, Json
 
@@ -48,7 +50,7 @@ def main(job_file: str) -> None:
     try:
         adapter = load_adapter(job["framework"])
         (out / "device.txt").write_text(adapter.start(job["device"], job["double"]), "utf-8")
-        {"record": _record, "evaluate": _evaluate, "tests": _tests}[job["task"]](job, adapter, out)
+        {"record": _record, "evaluate": _evaluate, "tests": _tests, "repeat": _repeat}[job["task"]](job, adapter, out)
     except VerifyError as problem:
         (out / "problem.txt").write_text(str(problem), "utf-8")
         raise SystemExit(3) from problem
@@ -77,7 +79,7 @@ def _evaluate(job: Json, adapter: Any, out: Path) -> None:
         cases[index]["train"] = trains and (given is not None or cases[index]["subject"] not in trained)
         stream = NoiseStream(jitter=job["jitter"])
         weights = Weights(adapter, given)
-        case = Case(cases[index], adapter, store, weights, find, stream)
+        case = Case(cases[index], adapter, store, weights, find, stream, job["steps"])
         measured = measure(case, list(job["known"].values()), job["seconds"], rate, job["files"])
         arrays: ArrayStore = measured.pop("arrays")
         if "losses" in measured["stages"].get("training", {}):
@@ -87,6 +89,22 @@ def _evaluate(job: Json, adapter: Any, out: Path) -> None:
             measured["weights"] = [_pack(state, encode) for state in weights.states]
         arrays.save(out / f"{index}.npz")
         (out / f"{index}.json").write_text(json.dumps(measured), "utf-8")
+
+
+def _repeat(job: Json, adapter: Any, out: Path) -> None:
+    """Draws or timings of some cases, each with the weights of the original's first run."""
+    cases = json.loads(Path(job["cases"]).with_suffix(".json").read_text("utf-8"))["cases"]
+    store = ArrayStore.load(Path(job["cases"]).with_suffix(".npz"))
+    find = finder(adapter, job["known"], job["foreign"])
+    for index in job["indices"]:
+        given, rate, cases[index]["train"] = _given(job, index)
+        case = Case(cases[index], adapter, store, Weights(adapter, given), find, NoiseStream())
+        try:
+            with time_limit(job["seconds"]):
+                found = draws(case, list(job["known"].values())) if job["draws"] else timings(case, rate or 1e-3)
+        except Exception as problem:
+            found = {"error": described(problem)}
+        (out / f"{index}.json").write_text(json.dumps(found), "utf-8")
 
 
 def _given(job: Json, index: int) -> tuple[list[State] | None, float | None, bool]:

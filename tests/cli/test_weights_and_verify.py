@@ -42,7 +42,7 @@ def test_weights_that_cannot_be_read(run: Run) -> None:
 def test_verify_answers_with_the_comparison(run: Run, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     status = "passed"
 
-    def verify(original: Path, converted: Path, inputs: object, device: str) -> Comparison:
+    def verify(original: Path, converted: Path, inputs: object, device: str, **_: object) -> Comparison:
         if device == "tpu":
             raise VerifyError("no TPU is visible; use --device cpu")
         return Comparison("a", "b", device, (StageResult("training", "Net", status, 2e-7, 1e-4),))  # type: ignore[arg-type]

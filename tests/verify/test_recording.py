@@ -177,7 +177,8 @@ def test_entry_point_and_failing_own_tests(tmp_path: Path) -> None:
     (converted / "train.py").write_text("import jax\n")
     comparison = verify(original, converted)
     assert comparison.stage("forward", "package.model:Head").status == "passed"
-    assert comparison.notes == ("inputs recorded while train.py ran",)
+    assert comparison.notes[0] == "inputs recorded while train.py ran"
+    assert "package.model:average; give some with --inputs" in comparison.notes[1]
     assert not (original / "left").exists()
 
 

@@ -131,8 +131,9 @@ class Adapter:
     def set_training(self, module: Any, training: bool) -> None:
         """Switch to training or evaluation mode."""
 
-    def disable_dropout(self, module: Any) -> None:
-        """Set the dropout probability of every layer to zero."""
+    def disable_dropout(self, module: Any) -> int:
+        """Set the dropout probability of every layer to zero; returns how many were not."""
+        return 0
 
     def invoke(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call a module, a method or a function."""
@@ -143,6 +144,13 @@ class Adapter:
     def uncompiled(self) -> contextlib.AbstractContextManager[Any]:
         """While it holds, compiled functions run line by line."""
         return contextlib.nullcontext()
+
+    def compiled(self, run: Callable[[Any, Sequence[Any]], Any], module: Any) -> Callable[[Sequence[Any]], Any]:
+        """`run(module, arrays)` as a function of the arrays, the way the framework's users run what they call often."""
+        return lambda arrays: run(module, arrays)
+
+    def wait(self, value: Any) -> None:
+        """Until arrays that are computed in the background are there."""
 
     @contextlib.contextmanager
     def noise(self, stream: NoiseStream) -> Iterator[None]:

@@ -37,6 +37,7 @@ class JaxAdapter(Adapter):
     forward_name = "__call__"
     has_gradients = True
     packages = ("jax", "flax", "optax")
+    seed = 0
 
     def start(self, device: str, double: bool) -> str:
         """The parent has set JAX_PLATFORMS; here the platform is looked for."""
@@ -124,7 +125,7 @@ class JaxAdapter(Adapter):
 
     def extra_arguments(self, function: Any) -> dict[str, Any]:
         """`rngs` where the function takes it."""
-        return with_rngs(function, lambda: nnx.Rngs(0))
+        return with_rngs(function, lambda: nnx.Rngs(self.seed))
 
     def export_state(self, module: Any) -> State:
         """Variables and plain array attributes by attribute path; those of shared variables under every path."""
@@ -166,8 +167,9 @@ class JaxAdapter(Adapter):
         """`train()` or `eval()` of NNX."""
         module.train() if training else module.eval()
 
-    def disable_dropout(self, module: Any) -> None:
+    def disable_dropout(self, module: Any) -> int:
         """Dropout layers by `p` or `rate`, attention and recurrent layers by `dropout`."""
+        changed = 0
         for _, layer in _submodules(module):
             names = [cls.__name__ for cls in type(layer).__mro__]
             attributes = _DROPOUT_ATTRIBUTES if any("Dropout" in name for name in names) else ()
@@ -175,11 +177,39 @@ class JaxAdapter(Adapter):
                 attributes = ("dropout", "dropout_rate")
             for attribute in attributes:
                 if isinstance(getattr(layer, attribute, None), float):
+                    changed += getattr(layer, attribute) > 0
                     setattr(layer, attribute, 0.0)
+        return changed
 
     def uncompiled(self) -> contextlib.AbstractContextManager[Any]:
         """Without `jax.jit`; loops of `jax.lax` are Python's then."""
         return jax.disable_jit()
+
+    def compiled(self, run: Callable[[Any, Sequence[Any]], Any], module: Any) -> Callable[[Sequence[Any]], Any]:
+        """By `nnx.jit`; line by line where the module cannot be compiled."""
+        jitted = nnx.jit(run)
+        chosen: list[Callable[[Any, Sequence[Any]], Any]] = []
+
+        def call(arrays: Sequence[Any]) -> Any:
+            if chosen:
+                return chosen[0](module, arrays)
+            try:
+                outputs = jitted(module, arrays)
+            except Exception:  # tracing can fail in as many ways as there is code
+                chosen.append(run)
+                return run(module, arrays)
+            chosen.append(jitted)
+            return outputs
+
+        return call
+
+    def wait(self, value: Any) -> None:
+        """JAX computes in the background."""
+        jax.block_until_ready(value)
+
+    def manual_seed(self, seed: int) -> None:
+        """The seed of the streams that constructors and functions are given."""
+        self.seed = seed
 
     @contextlib.contextmanager
     def noise(self, stream: NoiseStream) -> Iterator[None]:

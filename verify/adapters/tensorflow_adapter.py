@@ -144,13 +144,16 @@ class TensorflowAdapter(Adapter):
             kwargs = {"training": getattr(function, "training", False), **kwargs}
         return function(*args, **kwargs)
 
-    def disable_dropout(self, module: Any) -> None:
+    def disable_dropout(self, module: Any) -> int:
         """Dropout layers by `p`, Keras' own by `rate`."""
+        changed = 0
         for _, layer in keras_tree.named_modules(module):
             if "Dropout" in type(layer).__name__:
                 for name in ("p", "rate"):
                     if hasattr(layer, name):
+                        changed += getattr(layer, name) > 0
                         setattr(layer, name, 0.0)
+        return changed
 
     @contextlib.contextmanager
     def noise(self, stream: NoiseStream) -> Iterator[None]:

@@ -150,13 +150,26 @@ class TorchAdapter(Adapter):
         """`train()` or `eval()`."""
         module.train(training)
 
-    def disable_dropout(self, module: Any) -> None:
+    def disable_dropout(self, module: Any) -> int:
         """Dropout layers by `p`, attention and recurrent layers by `dropout`."""
+        changed = 0
         for layer in module.modules():
             if isinstance(layer, nn.modules.dropout._DropoutNd):
+                changed += layer.p > 0
                 layer.p = 0.0
             elif isinstance(layer, (nn.MultiheadAttention, nn.RNNBase)):
+                changed += layer.dropout > 0
                 layer.dropout = 0.0
+        return changed
+
+    def compiled(self, run: Callable[[Any, Sequence[Any]], Any], module: Any) -> Callable[[Sequence[Any]], Any]:
+        """As it is, without gradients."""
+        return torch.no_grad()(lambda arrays: run(module, arrays))
+
+    def wait(self, value: Any) -> None:
+        """A GPU computes in the background."""
+        if self.chosen == "cuda":
+            torch.cuda.synchronize()
 
     @contextlib.contextmanager
     def noise(self, stream: NoiseStream) -> Iterator[None]:
