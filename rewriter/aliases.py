@@ -16,7 +16,7 @@ from .evidence import all_parameters
 from .lattice import Array, Type
 from .liveness import Liveness, block_statements, names_read, target_names
 from .names import dotted
-from .nodes import walk
+from .nodes import is_node, walk
 from .read import BoundOp
 from .storage import (
     NOWHERE,
@@ -324,22 +324,23 @@ def parameter_names(node: cst.FunctionDef) -> list[str]:
 def bound_names(body: Iterable[cst.CSTNode]) -> Iterable[str]:
     """The names that a block's statements bind, nested blocks included, inner functions not."""
     for node in body:
-        if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+        if type(node) is cst.FunctionDef or type(node) is cst.ClassDef:
             yield node.name.value
-        elif isinstance(node, cst.Assign):
+            continue
+        if type(node) is cst.Assign:
             for target in node.targets:
                 yield from target_names(target.target)
-        elif isinstance(node, (cst.AnnAssign, cst.AugAssign, cst.For)):
-            yield from target_names(node.target)
-        elif isinstance(node, cst.With):
+        elif type(node) in (cst.AnnAssign, cst.AugAssign, cst.For):
+            yield from target_names(node.target)  # type: ignore[attr-defined]
+        elif type(node) is cst.With:
             for item in node.items:
                 if item.asname is not None:
                     yield from target_names(item.asname.name)
         for part in ("body", "orelse", "finalbody", "handlers", "cases"):
             inner = getattr(node, part, None)
-            if isinstance(inner, cst.CSTNode):
-                inner = [inner] if isinstance(inner, cst.If) else block_statements(inner)
-            if isinstance(inner, (list, tuple)) and not isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+            if is_node(inner):
+                inner = [inner] if type(inner) is cst.If else block_statements(inner)  # type: ignore[arg-type]
+            if isinstance(inner, (list, tuple)):
                 yield from bound_names(inner)
 
 

@@ -37,7 +37,7 @@ def read(node: cst.Call, context: FileContext) -> OpenConstruction | None:
         return None
     if is_evident_construction(context.inference, node) or _has_settings_for_layers(node, context):
         return OpenConstruction()
-    if _is_local(node.func, context) and context.type_of(node.func) == UNKNOWN and _is_in_registry(context):
+    if context.type_of(node.func) == UNKNOWN and _is_in_registry(context) and _is_local(node.func, context):
         return OpenConstruction()
     return OpenConstruction() if may_take_rngs(context, context.type_of(node.func)) else None
 
