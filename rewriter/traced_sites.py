@@ -60,8 +60,8 @@ def with_plain_spellings(plain: FileContext, traced: FileContext) -> FileTypes |
             continue
         nodes = list(walk(statement))
         notes = [note for node in nodes for note in before.get(id(node), ())]
-        same = {_key(note) for note in notes} == {_key(n) for node in nodes for n in after.get(id(node), ())}
-        if not same or any(note.status != "converted" for note in notes):
+        others = [note for node in nodes for note in after.get(id(node), ())]
+        if {_operation(note) for note in notes} != {_operation(note) for note in others} or any(note.status != "converted" for note in notes):
             continue
         kept = True
         for node in nodes:
@@ -128,6 +128,10 @@ class _Differences:
 
 def _key(note: Note) -> tuple[object, ...]:
     return id(note.node), note.status, note.reason, note.op, note.api, note.rule
+
+
+def _operation(note: Note) -> tuple[object, ...]:
+    return id(note.node), note.status, note.reason, note.op, note.api
 
 
 def _text(written: object, context: FileContext) -> str:

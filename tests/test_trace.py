@@ -324,11 +324,17 @@ class Net(torch.nn.Module):
 
 
 def test_what_is_right_for_any_type_is_not_written_for_one() -> None:
-    code = "import torch\n\ndef f(x: torch.Tensor, sizes):\n    return x.split(sizes, dim=1)\n"
+    code = """\
+import torch
+
+def f(x: torch.Tensor, sizes):
+    one, two = x.split(sizes, dim=1)
+    return one, two, x.split(sizes, dim=0)
+"""
     seen = Observations([["call", "/a.py", 3, "f", "sizes", "int"]], {"/a.py": "a.py"})
     plain = convert_files({"a.py": code.encode()}, "torch", "jax")
     traced = convert_files({"a.py": code.encode()}, "torch", "jax", observations=seen)
-    assert "split(x, sizes, axis=1)" in plain.files["a.py"].decode()
+    assert "one, two = split(x, sizes, axis=1)" in plain.files["a.py"].decode()
     assert traced.files == plain.files and traced.report.traced == ()
 
 
