@@ -2,6 +2,7 @@
 
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -172,6 +173,15 @@ def test_what_is_refused(theirs):
             wrong(theirs)(torch.zeros(3, 4, 5))
         with pytest.raises(ValueError):
             wrong(ours)(pixels)
+
+
+@pytest.mark.parametrize("name", ["RandomHorizontalFlip", "RandomVerticalFlip", "RandomGrayscale", "RandomErasing"])
+def test_draws_inside_a_jitted_function_are_refused(name):
+    plain = getattr(ours, name)(p=0.0)
+    inside = [plain, ours.RandomApply([plain], p=0.0), ours.RandomOrder([plain]), ours.RandomChoice([plain])]
+    for transform in inside:
+        with pytest.raises(TypeError, match=r"outside of jax\.jit"):
+            jax.jit(transform)(jnp.zeros((3, 4, 4)))
 
 
 def test_random_crops_are_everywhere_as_often():

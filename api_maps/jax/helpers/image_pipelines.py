@@ -24,6 +24,7 @@ from .image_transforms import (
     height_and_width,
     hflip,
     normalize_image,
+    on_host,
     pad_image,
     pair_of,
     pil_to_tensor,
@@ -197,10 +198,11 @@ class RandomGrayscale(ImageTransform):
         self.p = p
 
     def __call__(self, img: Any) -> Any:
+        image = as_image(img)
         if host_random().random() >= self.p:
-            return img
-        channels = len(img.getbands()) if isinstance(img, Image.Image) else np.shape(img)[-3]
-        return rgb_to_grayscale(img, channels)
+            return image
+        channels = len(image.getbands()) if isinstance(image, Image.Image) else image.shape[-3]
+        return rgb_to_grayscale(image, channels)
 
 
 class RandomHorizontalFlip(ImageTransform):
@@ -210,7 +212,8 @@ class RandomHorizontalFlip(ImageTransform):
         self.p = p
 
     def __call__(self, img: Any) -> Any:
-        return hflip(img) if host_random().random() < self.p else img
+        image = as_image(img)
+        return hflip(image) if host_random().random() < self.p else image
 
 
 class RandomVerticalFlip(ImageTransform):
@@ -220,7 +223,8 @@ class RandomVerticalFlip(ImageTransform):
         self.p = p
 
     def __call__(self, img: Any) -> Any:
-        return vflip(img) if host_random().random() < self.p else img
+        image = as_image(img)
+        return vflip(image) if host_random().random() < self.p else image
 
 
 class RandomCrop(ImageTransform):
@@ -338,9 +342,9 @@ class RandomApply(ImageTransform):
 
     def __call__(self, img: Any) -> Any:
         if self.p < host_random().random():
-            return img
+            return on_host(img)
         for transform in self.transforms:
-            img = transform(img)
+            img = transform(on_host(img))
         return img
 
 
@@ -354,7 +358,7 @@ class RandomOrder(ImageTransform):
         order = list(range(len(self.transforms)))
         random.shuffle(order)
         for place in order:
-            img = self.transforms[place](img)
+            img = self.transforms[place](on_host(img))
         return img
 
 
@@ -365,4 +369,4 @@ class RandomChoice(ImageTransform):
         self.transforms, self.p = transforms, p
 
     def __call__(self, img: Any) -> Any:
-        return random.choices(self.transforms, weights=self.p)[0](img)
+        return random.choices(self.transforms, weights=self.p)[0](on_host(img))

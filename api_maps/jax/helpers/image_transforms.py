@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
+import jax
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -25,8 +26,16 @@ class InterpolationMode(Enum):
     LANCZOS = "lanczos"
 
 
+def on_host(value: Any) -> Any:
+    """`value`; TypeError inside `jax.jit`, where a transform would draw once and for all."""
+    if isinstance(value, jax.core.Tracer):
+        raise TypeError("image transforms work on the host: apply them to the data, outside of jax.jit and gradients")
+    return value
+
+
 def as_image(image: Any) -> Any:
     """A Pillow image, or an array of at least two axes as numpy's; TypeError for anything else."""
+    on_host(image)
     if isinstance(image, Image.Image):
         return image
     if not hasattr(image, "__array__") or np.ndim(image) < 2:
