@@ -107,7 +107,7 @@ class FunctionAliases(StorageEvaluator):
             case cst.Match():
                 self._match(node)
             case cst.FunctionDef():
-                self.environment[node.name.value] = NOWHERE
+                self.environment[node.name.value] = self.of(node)
             case cst.Assert() | cst.Del():
                 self.union([node.test if isinstance(node, cst.Assert) else node.target])
 

@@ -9,6 +9,7 @@ from typing import Any
 import libcst as cst
 
 from .alias_facts import AliasFacts, takes_several
+from .evidence import all_parameters
 from .framework_types import FrameworkTypes
 from .lattice import (
     UNKNOWN,
@@ -125,8 +126,8 @@ class StorageEvaluator:
                 self.environment[name] = found
             case cst.ListComp() | cst.SetComp() | cst.GeneratorExp() | cst.DictComp():
                 found = self.comprehension(node)
-            case cst.Lambda():
-                found = NOWHERE
+            case cst.Lambda() | cst.FunctionDef():
+                return self.union(p.default for p in all_parameters(node.params) if p.default is not None)
             case cst.List() | cst.Tuple() | cst.Set() | cst.Dict():
                 found = NOWHERE
                 for child in children(node):
@@ -138,7 +139,8 @@ class StorageEvaluator:
                 found = self.of(node.body) | self.of(node.orelse)
             case _:
                 found = self.union(children(node))
-        return NOWHERE if isinstance(self.type_of(node), _PLAIN) else found
+        is_bound = isinstance(self.type_of(node), Partial) and isinstance(node, cst.Call)  # `partial(f, x)` holds x
+        return NOWHERE if isinstance(self.type_of(node), _PLAIN) and not is_bound else found
 
     def union(self, nodes: Iterable[cst.CSTNode]) -> Storages:
         found = NOWHERE
@@ -281,6 +283,8 @@ class StorageEvaluator:
             return self.fresh(node)
         if isinstance(callee, Reference) and callee.path in self.facts.copies:
             return self.fresh(node)
+        if isinstance(node.func, cst.Name) and node.func.value == "setattr" and len(arguments) == 3:
+            self.put_into(node.args[0].value, arguments[2])
         self._growth(node, everything)
         return everything | receiver | self.fresh(node)
 

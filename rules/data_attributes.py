@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import libcst as cst
 
 from ..rewriter.context import FileContext
-from ..rewriter.lattice import Array
+from ..rewriter.lattice import UNKNOWN, Array, Unknown
+from ..rewriter.names import dotted
 from ..rewriter.read import BoundOp, Given, Refusal
 from ..rewriter.rule import Rule
 
@@ -40,4 +41,27 @@ def write(construct: Values, node: cst.Attribute, context: FileContext) -> cst.B
     return written
 
 
-RULES = (Rule(name="data_attributes", nodes=(cst.Attribute,), read={"torch": read}, write={"jax": write, "numpy": write}, order=70),)
+def read_store(node: cst.Assign, context: FileContext) -> None:
+    """`y.data = value` where y may be an array: nothing is rewritten, but the report says so."""
+    inference = context.inference
+    for target in node.targets:
+        match target.target:
+            case cst.Attribute(value=owner, attr=cst.Name(value="data")) if context.type_of(owner) == UNKNOWN:
+                pass
+            case _:
+                continue
+        owned = inference.defines_method("data") or any("data" in names for names in inference.attributes.values())
+        if not owned and isinstance(context.type_of(node.value), (Array, Unknown)):
+            name = dotted(owner) or "the owner"
+            context.review(
+                node,
+                f"if {name} is an array, its values change here in {context.source.name}, but not in {context.target.name}; "
+                "annotate its type",
+                rule="data_attributes",
+            )
+
+
+RULES = (
+    Rule("data_attributes", (cst.Attribute,), {"torch": read}, {"jax": write, "numpy": write}, order=70),
+    Rule("data_stores", (cst.Assign,), {"torch": read_store}, {"jax": lambda *_: None}, order=70),
+)
