@@ -53,6 +53,10 @@ def find_place(node: Node, context: FileContext) -> Place:
     if isinstance(node, cst.Attribute):
         if isinstance(context.type_of(node.value), Array):
             raise NoPlace(_through(node, f".{node.attr.value}"))
+        owner = context.type_of(node.value)
+        computed = isinstance(owner, Instance) and context.inference.method(owner.path, node.attr.value) is not None
+        if computed and not _is_variable(node, context):
+            raise NoPlace(_through(node, f"the property {node.attr.value}"))
         if dotted(node) is None and not _is_stable(node, context):
             raise NoPlace(f"{_text(node)} would be evaluated twice; give its owner a name first")
         return Place(
