@@ -168,7 +168,7 @@ class _Run:
         if not left:
             return []
         named = ", ".join(left[:NAMED_WITHOUT_INPUTS]) + (" and more" if len(left) > NAMED_WITHOUT_INPUTS else "")
-        return [f"{len(left)} public names had no inputs and were not compared: {named}; give some with --inputs FILE"]
+        return [f"not compared for want of inputs ({len(left)}): {named}; give some with --inputs FILE"]
 
     # --- inputs -------------------------------------------------------------------------------------------
 

@@ -62,7 +62,9 @@ def located(
         module = first_diverging(runs[0], runs[1], tolerance)
         place = first_line(runs[0], runs[1], roots, tolerance, list(weights_of(first, index)))
         if module or place.text:
-            places[index] = replace(result, first_diverging=module, line=place.text, trap=place.trap)
+            places[index] = replace(
+                result, first_diverging=module or result.first_diverging, line=place.text, trap=place.trap
+            )
     return places
 
 

@@ -23,6 +23,7 @@ MISTAKES = [
     ("clamp_gradient", "gradients", "gradient of input [0]"),
     ("normalise_", "forward", "changes array argument 0 in place"),
     ("noisy", "forward", "random draws differ"),
+    ("noisy", "random", "64 draws on each side"),
     ("counts", "forward", "shape [4] has become [3]"),
     ("train_with_weight_decay", "training", "second."),
     ("train_with_clipping", "training", "second."),
