@@ -247,8 +247,10 @@ def _import_order(statements: list[str]) -> list[str]:
 
 def _inline(module: cst.Module, context: FileContext, statements: list[str]) -> tuple[cst.Module, list[str]]:
     definitions = closure(context.target.name, context.used_helpers)
+    lines = (line for line in module.body if isinstance(line, cst.SimpleStatementLine))
+    there = {module.code_for_node(small).strip() for line in lines for small in line.body}
     for statement in helper_imports(definitions):
-        if statement and statement not in statements and statement not in module.code:
+        if statement and statement not in statements and statement not in there:
             statements.append(statement)
     return module, statements
 
