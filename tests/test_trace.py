@@ -171,7 +171,12 @@ def test_a_command_that_fails_stops_before_anything_is_written(
 def test_an_interruption_ends_the_program_too(source: Path) -> None:
     (source / "train.py").write_text("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n")
     arguments = ["src", "--to", "jax", "--trace", f"{sys.executable} src/train.py"]
-    process = subprocess.Popen([sys.executable, "-m", "ivy_convert.cli.main", *arguments], stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ivy_convert.cli.main", *arguments],
+        stderr=subprocess.PIPE,
+        # Started in the background, the tests themselves may have been told to ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     until = time.time() + 60
     while not (Path("pid").exists() and Path("pid").read_text()) and time.time() < until:
         time.sleep(0.05)
