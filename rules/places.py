@@ -19,6 +19,7 @@ from ..rewriter.read import BoundOp, Refusal, literal
 from ..rewriter.sharing import Aliases, Where
 from ..rewriter.signature import MISSING
 from ..rewriter.storage import Storage, root_name
+from .forward_changes import keeps_gradient
 from .given_back import given_back
 
 Node = cst.BaseExpression
@@ -235,12 +236,13 @@ def read_place(place: Place, context: FileContext, depth: int | None = None) -> 
 
 def with_update(place: Place, value: Node, context: FileContext, method: str = "set") -> tuple[Node, Node]:
     """The target and the value of the assignment that puts a new value there: `x` and `x.at[i].set(value)`."""
+    target: Node = context.rewrite(place.node)
+    kept = place.kind == "variable" and keeps_gradient(place.node, context)
     if not place.indices:
-        target: Node = context.rewrite(place.node)
-        return (_whole(target) if place.kind == "variable" else target), value
+        return _kept(target, value, context) if kept else (_whole(target) if place.kind == "variable" else target, value)
     groups = _merged(place.indices, context)
     for depth in range(len(groups) - 1, -1, -1):
-        if depth == 0 and place.kind == "variable" and method == "set":
+        if depth == 0 and place.kind == "variable" and method == "set" and not kept:
             return cst.Subscript(parenthesized(context.rewrite(place.node)), groups[0]), value
         array: Node = context.rewrite(place.node)
         for elements in groups[:depth]:
@@ -251,8 +253,14 @@ def with_update(place: Place, value: Node, context: FileContext, method: str = "
             [cst.Arg(value.with_changes(lpar=[], rpar=[]) if _bare(value) else value)],
         )
         method = "set"
-    target = context.rewrite(place.node)
-    return (_whole(target) if place.kind == "variable" else target), value
+    return _kept(target, value, context) if kept else (_whole(target) if place.kind == "variable" else target, value)
+
+
+def _kept(target: Node, value: Node, context: FileContext) -> tuple[Node, Node]:
+    """A parameter's new value, of which the gradient still is the parameter's."""
+    old = cst.Subscript(parenthesized(target), [cst.SubscriptElement(cst.Index(cst.Ellipsis()))])
+    new = value.with_changes(lpar=[], rpar=[]) if _bare(value) else value
+    return _whole(target), context.expression("helpers.with_gradient_of({old}, {new})", old=old, new=new)
 
 
 def _bare(value: Node) -> bool:
