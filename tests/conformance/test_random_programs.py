@@ -1,4 +1,4 @@
-"""Random programs over torch's functions, converted to NumPy: the same numbers, an error, or a refusal; never others."""
+"""Random programs over torch's functions, converted to NumPy and JAX: the same numbers, an error, or a refusal; never others."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .programs import REFUSALS, Program, program, tensors
 
 #: Relative and absolute; programs of ten lines add up rounding.
 TOLERANCE = 2e-4
-#: NumPy says so where it wants an axis and torch takes a single number for an array of length 1, where its functions do
+#: Both say so where they want an axis and torch takes a single number for an array of length 1, where their functions do
 #: not take an element type, and where a change of what may be no array (a method with an underscore) has stayed.
 SAID = re.compile(
     r"\bax[ei]s|dimension|ndim|shape|\d-?[dD]\b|scalar|index|item assignment|mT|read-only|broadcast|array element"
-    r"|^ufunc|has no attribute '\w+_'"
+    r"|^ufunc|has no attribute '\w+_'|does not accept dtype|immutable|Indexer|must be integers"
 )
 _SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
@@ -75,14 +75,17 @@ def is_rounding(made: Program, expected: list[np.ndarray]) -> bool:
         torch.set_default_dtype(torch.float32)
 
 
-def check(made: Program) -> None:
+def check(made: Program, target: str) -> None:
     """Convert a program and compare; nothing to compare where it is refused."""
+    import jax.numpy as jnp
+
+    own = {"numpy": np.array, "jax": jnp.asarray}[target]
     expected = outcome(made.code, tensors(made.arrays))
-    result = ivy_convert.convert_source(made.code, source="torch", target="numpy")
+    result = ivy_convert.convert_source(made.code, source="torch", target=target)
     if result.report.unsupported or result.report.review:
         return
     try:
-        actual = outcome(result.code, {name: array.copy() for name, array in made.arrays.items()})
+        actual = outcome(result.code, {name: own(array) for name, array in made.arrays.items()})
     except Exception as error:
         assert SAID.search(str(error)), f"{error!r}\n{made.code}\n{result.code}"
         return
@@ -91,14 +94,16 @@ def check(made: Program) -> None:
         raise AssertionError(f"{found}\n{made.arrays}\n{made.code}\n{result.code}")
 
 
+@pytest.mark.parametrize("target", ["numpy", "jax"])
 @settings(_SETTINGS, max_examples=60, derandomize=True)
-@given(st.randoms(use_true_random=True))
-def test_random_programs(random: Random) -> None:
-    check(program(random))
+@given(random=st.randoms(use_true_random=True))
+def test_random_programs(target: str, random: Random) -> None:
+    check(program(random), target)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("target", ["numpy", "jax"])
 @settings(_SETTINGS, max_examples=5000)
-@given(st.randoms(use_true_random=True))
-def test_many_random_programs(random: Random) -> None:
-    check(program(random))
+@given(random=st.randoms(use_true_random=True))
+def test_many_random_programs(target: str, random: Random) -> None:
+    check(program(random), target)
