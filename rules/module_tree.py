@@ -32,6 +32,8 @@ _REFUSED = {
     "register_forward_pre_hook": "hooks have no counterpart in Flax NNX; call the function where the module is called",
     "register_full_backward_hook": "gradient hooks have no counterpart in JAX; wrap the function with jax.custom_vjp",
     "register_backward_hook": "gradient hooks have no counterpart in JAX; wrap the function with jax.custom_vjp",
+    "get_parameter": "a parameter by its dotted name; name the attribute, or look it up in dict(model.named_parameters())",
+    "get_buffer": "a buffer by its dotted name; name the attribute, or look it up in dict(model.named_buffers())",
     "half": "changing a module's precision in place; build it with param_dtype=jnp.float16 instead",
     "bfloat16": "changing a module's precision in place; build it with param_dtype=jnp.bfloat16 instead",
     "double": "float64 needs jax_enable_x64; set it and build the module with param_dtype=jnp.float64",
