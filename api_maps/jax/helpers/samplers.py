@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from .generators import numpy_random
+from .generators import key_from, numpy_random
 
 
 class Sampler:
@@ -40,6 +40,11 @@ class SequentialSampler(Sampler):
         return len(self.data_source)
 
 
+def _order(count: int, generator: Any) -> np.ndarray:
+    """The numbers 0 to count - 1 in random order."""
+    return np.asarray(jax.random.permutation(key_from(generator), count))
+
+
 class RandomSampler(Sampler):
     """`num_samples` items (default: as many as there are) in a new random order each round."""
 
@@ -50,10 +55,10 @@ class RandomSampler(Sampler):
         self.num_samples = len(data_source) if num_samples is None else num_samples
 
     def __iter__(self) -> Iterator[int]:
-        count, random = len(self.data_source), numpy_random(self.generator)
+        count = len(self.data_source)
         if self.replacement:
-            return iter(random.integers(count, size=self.num_samples).tolist())
-        rounds = [random.permutation(count) for _ in range(-(-self.num_samples // max(count, 1)))]
+            return iter(numpy_random(self.generator).integers(count, size=self.num_samples).tolist())
+        rounds = [_order(count, self.generator) for _ in range(-(-self.num_samples // max(count, 1)))]
         return iter(np.concatenate(rounds)[: self.num_samples].tolist() if rounds else [])
 
     def __len__(self) -> int:
@@ -67,8 +72,7 @@ class SubsetRandomSampler(Sampler):
         self.indices, self.generator = indices, generator
 
     def __iter__(self) -> Iterator[int]:
-        order = numpy_random(self.generator).permutation(len(self.indices))
-        return iter([int(self.indices[place]) for place in order])
+        return iter([int(self.indices[place]) for place in _order(len(self.indices), self.generator)])
 
     def __len__(self) -> int:
         return len(self.indices)
