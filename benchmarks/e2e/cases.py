@@ -99,8 +99,6 @@ VIT = (
     vit("mobile_vit", "from vit_pytorch.mobile_vit import MobileViT",
         "MobileViT(image_size=(64, 64), dims=[16, 24, 32], channels=[8, 8, 16, 16, 24, 24, 32, 32, 40, 40, 48], "
         "num_classes=5)", "CNN and ViT", inputs={"x": floats(2, 3, 64, 64), "y": integers(5, 2)}, forward=1e-4, backward=2e-3),
-    vit("masked_images", "from vit_pytorch import ViT\nfrom vit_pytorch.simmim import SimMIM", "SimMIM(encoder=ViT(" + SMALL_VIT + "))",
-        "masked autoencoder", call="(model(x),)", loss="output[0]"),
 )  # fmt: skip
 X_TRANSFORMERS = (
     Case("gpt", "GPT", "x_transformers", "from x_transformers import Decoder, TransformerWrapper",
