@@ -63,12 +63,12 @@ def converted_calls(files: Mapping[str, bytes], result: TreeResult) -> int:
     return count
 
 
-def helper_calls(tree: ast.Module, helpers: set[str]) -> Iterator[str]:
-    """The names of the helpers that a converted file calls."""
+def helper_calls(tree: ast.Module, helpers: set[str], modules: set[str]) -> Iterator[str]:
+    """The names of the helpers that a converted file calls; `modules`: those that hold them, not the package's own."""
     imported = {
         alias.asname or alias.name: alias.name
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").rpartition(".")[2] in modules
         for alias in node.names
         if alias.name in helpers
     }
@@ -88,10 +88,11 @@ def measure(package: str, files: Mapping[str, bytes], target: str) -> HelperUse:
         for node in ast.parse(data).body
         if isinstance(node, (ast.FunctionDef, ast.ClassDef))
     ]
+    modules = {Path(path).stem for path, data in written.items() if data.startswith(HEADER.encode())}
     names = {node.name for node in definitions}
     classes = {node.name for node in definitions if isinstance(node, ast.ClassDef)}
     converted = [record.path for record in result.report.files if record.status == "converted"]
-    used = Counter(name for path in converted for name in helper_calls(ast.parse(written[path]), names))
+    used = Counter(name for path in converted for name in helper_calls(ast.parse(written[path]), names, modules))
     return HelperUse(
         package,
         converted_calls(files, result),
