@@ -334,8 +334,10 @@ def check_sharing(place: Place, context: FileContext, node: cst.CSTNode, what: s
         return Refusal(
             f"{what} also changes {' and '.join(sorted(readers)[:2])}, used later and perhaps the same memory; "
             "copy it first or use the new array in its place", node)  # fmt: skip
-    if place.kind in ("variable", "item"):
+    if place.kind == "variable":
         return None
+    if place.kind == "item":  # The container's own items are written back into it.
+        found = frozenset(one for one in found if one.kind == "parameter" and one.site != root_name(place.node))
     for storage in sorted(found, key=lambda storage: (storage.kind, str(storage.site))):
         if storage.kind == "outer":
             return Refusal(f"{storage.site} belongs to an enclosing scope, where {what} would not be seen; "

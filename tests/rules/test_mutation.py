@@ -53,6 +53,7 @@ REFUSED = {
     "loop variable": ("def f(x):\n    y = x * 1\n    for row in y:\n        row.mul_(2)\n    return y", "also changes y"),
     "only for the caller": ("def f(x):\n    x.zero_()", "return the new array"),
     "store for the caller": ("def f(x: torch.Tensor):\n    x[0] = 1", "return the new array"),
+    "in a list for the caller": ("def f(x):\n    items = [x]\n    items[0].mul_(2)", "return the new array"),
     "closure": ("def f(x):\n    y = x * 1\n    def g():\n        y.add_(1)\n    g()\n    return y", "enclosing scope"),
     "used in the same expression": ("def f(x):\n    y = x * 1\n    return y + y.add_(1)", "line of its own"),
     "view in the same expression": ("def f(x):\n    y = x * 1\n    v = y[0]\n    return v + y.add_(1)", "line of its own"),
